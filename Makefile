@@ -63,8 +63,77 @@ $(BUILD)/target/%.o: target/%.c Makefile
 $(BUILD)/scanner: $(TARGET_OBJECTS)
 	$(call say,LINK,$@)$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $(TARGET_OBJECTS) $(TARGET_LIBS) $(LDLIBS)
 
+# --- tests -------------------------------------------------------------------------------------
+# Shell tests are tests/**/X.t; C tests tests/**/X_test.c -> build/tests/**/X.t; what they run is
+# tests/programs/X.c|.cpp -> build/tests/programs/X and tests/programs/libX.c -> libX.so.
+TEST_SOURCES := $(sort $(shell find tests -name '*_test.c'))
+TEST_UNITS   := $(TEST_SOURCES:%_test.c=$(BUILD)/%.t)
+TEST_SCRIPTS := $(sort $(shell find tests -name '*.t'))
+PROGRAM_LIBRARIES := $(patsubst %.c,$(BUILD)/%.so,$(wildcard tests/programs/lib*.c))
+PROGRAMS := $(filter-out $(PROGRAM_LIBRARIES:.so=),$(patsubst %.c,$(BUILD)/%,$(wildcard tests/programs/*.c)) \
+  $(patsubst %.cpp,$(BUILD)/%,$(wildcard tests/programs/*.cpp)))
+TEST_INCLUDES := -Itests/lib -Ianalyzer $(PRELOAD_INCLUDES) -Itarget/include -Itarget/lib
+TEST_LINK := -lcmocka $(ANALYZER_LIBS) $(TARGET_LIBS) -ldl -lpthread
+
+# The compiler may drop an allocation whose block is never used: not in programs that count their calls.
+PROGRAM_FLAGS := -O1 -g -Wall -Wextra -Werror -D_GNU_SOURCE -Ipreload/include -fno-builtin-malloc \
+  -fno-builtin-calloc -fno-builtin-realloc -fno-builtin-free -fno-builtin-aligned_alloc \
+  -fno-builtin-posix_memalign -fno-builtin-strdup
+# `/* flags: ... */` in a program: further compiler and linker flags of its own.
+program_flags = $$(sed -n '1,40s:.*/\* *flags\: *\(.*[^ ]\) *\*/.*:\1:p' $<)
+
+$(BUILD)/tests/%_test.o: tests/%_test.c Makefile
+	@mkdir -p $(@D)
+	$(call say,CC,$<)$(CC) $(CPPFLAGS) $(STANDARD) $(WARNINGS) -O1 $(CFLAGS) $(TEST_INCLUDES) -MMD -MP -c -o $@ $<
+$(BUILD)/tests/%.t: $(BUILD)/tests/%_test.o
+	$(call say,LINK,$@)$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $(filter %.o,$^) $(filter %.a,$^) $(TEST_LIBS) $(TEST_LINK) $(LDLIBS)
+$(BUILD)/analyzer.a: $(filter-out $(BUILD)/analyzer/main.o,$(ANALYZER_OBJECTS))
+	$(call say,AR,$@)rm -f $@; $(AR) rcs $@ $^
+$(BUILD)/target.a: $(filter $(BUILD)/target/lib/%,$(TARGET_OBJECTS))
+	$(call say,AR,$@)rm -f $@; $(AR) rcs $@ $^
+$(BUILD)/tests/programs/lib%.so: tests/programs/lib%.c Makefile
+	@mkdir -p $(@D)
+	$(call say,CC,$<)$(CC) -std=gnu11 $(PROGRAM_FLAGS) -fPIC -shared -MMD -MP -MF $(@:.so=.d) -o $@ $< $(program_flags)
+$(BUILD)/tests/programs/%: tests/programs/%.c Makefile
+	@mkdir -p $(@D)
+	$(call say,CC,$<)$(CC) -std=gnu11 $(PROGRAM_FLAGS) -MMD -MP -MF $@.d -MT $@ -o $@ $< $(program_flags)
+$(BUILD)/tests/programs/%: tests/programs/%.cpp Makefile
+	@mkdir -p $(@D)
+	$(call say,CXX,$<)$(CXX) -std=gnu++17 $(PROGRAM_FLAGS) -MMD -MP -MF $@.d -MT $@ -o $@ $< $(program_flags)
+
+# Which objects a C test is linked with is said in the test itself.
+$(BUILD)/tests/rules.mk: tests/lib/test_rules.sh $(TEST_SOURCES)
+	@mkdir -p $(@D)
+	@sh tests/lib/test_rules.sh $(BUILD) $(TEST_SOURCES) >$@
+
+test-programs: $(PROGRAMS) $(PROGRAM_LIBRARIES)
+test-units: $(TEST_UNITS)
+
+# `make check` runs everything, `make check T=analyzer/reader/chunks` one test (a C test then builds
+# only what it is linked with), `make check T=analyzer` a room.
+ifdef T
+T_UNITS := $(filter $(BUILD)/tests/$(T).t $(BUILD)/tests/$(T)/%,$(TEST_UNITS))
+T_SCRIPTS := $(filter tests/$(T).t tests/$(T)/%,$(TEST_SCRIPTS))
+CHECKED := $(T_SCRIPTS) $(T_UNITS)
+$(if $(strip $(CHECKED)),,$(error no test named '$(T)': neither tests/$(T).t nor tests/$(T)_test.c))
+CHECK_NEEDS := $(T_UNITS) $(if $(filter-out tests/lib/% tests/target/%,$(T_SCRIPTS)),build test-programs) \
+  $(if $(filter tests/target/%,$(T_SCRIPTS)),$(BUILD)/scanner)
+else
+CHECKED := $(TEST_SCRIPTS) $(TEST_UNITS)
+CHECK_NEEDS := build test-programs test-units
+endif
+JOBS ?= 2
+check: $(CHECK_NEEDS)
+	$(Q)BUILD='$(abspath $(BUILD))' TESTS='$(CURDIR)/tests' \
+	  prove $(if $(filter 1,$V),-v) -j$(JOBS) --exec tests/lib/run_test $(CHECKED)
+
 clean:
 	rm -rf $(BUILD)
 
 -include $(PRELOAD_OBJECTS:.o=.d) $(ANALYZER_OBJECTS:.o=.d) $(TARGET_OBJECTS:.o=.d)
-.PHONY: all build clean
+-include $(TEST_UNITS:.t=_test.d) $(PROGRAMS:=.d) $(PROGRAM_LIBRARIES:.so=.d)
+ifneq ($(MAKECMDGOALS),clean)
+include $(BUILD)/tests/rules.mk
+endif
+.PHONY: all build clean check test-programs test-units
+.SECONDARY: $(TEST_UNITS:.t=_test.o)
