@@ -1,5 +1,6 @@
 # memtrace: build, test and measure. `make help` lists the targets.
 # Lists are by wildcard, header dependencies by -MMD, everything built goes under build/.
+# V=1 shows the commands, DEBUG=1 builds with assertions, CC=clang works, DESTDIR and PREFIX as usual.
 
 CC       ?= cc
 CXX      ?= c++
@@ -16,10 +17,12 @@ CFLAGS   ?= -g
 STANDARD := -std=gnu11 -D_GNU_SOURCE
 
 all: build
+build: ## build libmemtrace.so, memtrace and scanner into build/ (the default)
 build: $(BUILD)/libmemtrace.so $(BUILD)/memtrace $(BUILD)/scanner
 
 # --- preload: libmemtrace.so -------------------------------------------------------------------
-MACHINE := $(shell $(CC) -dumpmachine | cut -d- -f1)
+# (on a machine that still lacks the compiler, `make deps` must be able to start)
+MACHINE := $(or $(shell $(CC) -dumpmachine 2>/dev/null | cut -d- -f1),$(shell uname -m))
 ARCH    := $(if $(wildcard preload/arch/$(MACHINE)),$(MACHINE),generic)
 PRELOAD_SOURCES := $(wildcard preload/hot/*.c preload/slow/*.c preload/process/*.c)
 PRELOAD_ASSEMBLY := $(wildcard preload/arch/$(ARCH)/*.S)
@@ -47,11 +50,13 @@ $(BUILD)/libmemtrace.so: $(PRELOAD_OBJECTS) preload/hot/exports.map
 ANALYZER_SOURCES := $(wildcard analyzer/*.c analyzer/*/*.c)
 ANALYZER_OBJECTS := $(ANALYZER_SOURCES:%.c=$(BUILD)/%.o)
 ANALYZER_LIBS := -ldw -lelf -ljansson -liberty -lm
+# `make check-asan` sets it: for the analyzer and its unit tests, never for what is preloaded or traced.
+SANITIZE ?=
 $(BUILD)/analyzer/%.o: analyzer/%.c Makefile
 	@mkdir -p $(@D)
-	$(call say,CC,$<)$(CC) $(CPPFLAGS) $(STANDARD) $(WARNINGS) $(OPTIMIZE) $(CFLAGS) -Ianalyzer -Ipreload/include -MMD -MP -c -o $@ $<
+	$(call say,CC,$<)$(CC) $(CPPFLAGS) $(STANDARD) $(WARNINGS) $(OPTIMIZE) $(CFLAGS) $(SANITIZE) -Ianalyzer -Ipreload/include -MMD -MP -c -o $@ $<
 $(BUILD)/memtrace: $(ANALYZER_OBJECTS)
-	$(call say,LINK,$@)$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $(ANALYZER_OBJECTS) $(ANALYZER_LIBS) $(LDLIBS)
+	$(call say,LINK,$@)$(CC) $(CFLAGS) $(SANITIZE) $(LDFLAGS) -o $@ $(ANALYZER_OBJECTS) $(ANALYZER_LIBS) $(LDLIBS)
 
 # --- target: scanner ---------------------------------------------------------------------------
 TARGET_SOURCES := $(wildcard target/lib/*.c target/cli/*.c)
@@ -84,9 +89,9 @@ program_flags = $$(sed -n '1,40s:.*/\* *flags\: *\(.*[^ ]\) *\*/.*:\1:p' $<)
 
 $(BUILD)/tests/%_test.o: tests/%_test.c Makefile
 	@mkdir -p $(@D)
-	$(call say,CC,$<)$(CC) $(CPPFLAGS) $(STANDARD) $(WARNINGS) -O1 $(CFLAGS) $(TEST_INCLUDES) -MMD -MP -c -o $@ $<
+	$(call say,CC,$<)$(CC) $(CPPFLAGS) $(STANDARD) $(WARNINGS) -O1 $(CFLAGS) $(SANITIZE) $(TEST_INCLUDES) -MMD -MP -c -o $@ $<
 $(BUILD)/tests/%.t: $(BUILD)/tests/%_test.o
-	$(call say,LINK,$@)$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $(filter %.o,$^) $(filter %.a,$^) $(TEST_LIBS) $(TEST_LINK) $(LDLIBS)
+	$(call say,LINK,$@)$(CC) $(CFLAGS) $(SANITIZE) $(LDFLAGS) -o $@ $(filter %.o,$^) $(filter %.a,$^) $(TEST_LIBS) $(TEST_LINK) $(LDLIBS)
 $(BUILD)/analyzer.a: $(filter-out $(BUILD)/analyzer/main.o,$(ANALYZER_OBJECTS))
 	$(call say,AR,$@)rm -f $@; $(AR) rcs $@ $^
 $(BUILD)/target.a: $(filter $(BUILD)/target/lib/%,$(TARGET_OBJECTS))
@@ -110,30 +115,122 @@ test-programs: $(PROGRAMS) $(PROGRAM_LIBRARIES)
 test-units: $(TEST_UNITS)
 
 # `make check` runs everything, `make check T=analyzer/reader/chunks` one test (a C test then builds
-# only what it is linked with), `make check T=analyzer` a room.
+# only what it is linked with), `make check T=analyzer` a room, `T='analyzer e2e/bad_input'` several.
 ifdef T
-T_UNITS := $(filter $(BUILD)/tests/$(T).t $(BUILD)/tests/$(T)/%,$(TEST_UNITS))
-T_SCRIPTS := $(filter tests/$(T).t tests/$(T)/%,$(TEST_SCRIPTS))
+T_UNITS := $(filter $(foreach t,$T,$(BUILD)/tests/$t.t $(BUILD)/tests/$t/%),$(TEST_UNITS))
+T_SCRIPTS := $(filter $(foreach t,$T,tests/$t.t tests/$t/%),$(TEST_SCRIPTS))
 CHECKED := $(T_SCRIPTS) $(T_UNITS)
-$(if $(strip $(CHECKED)),,$(error no test named '$(T)': neither tests/$(T).t nor tests/$(T)_test.c))
+$(if $(strip $(CHECKED)),,$(error no test named '$T': neither tests/$T.t nor tests/$T_test.c))
 CHECK_NEEDS := $(T_UNITS) $(if $(filter-out tests/lib/% tests/target/%,$(T_SCRIPTS)),build test-programs) \
   $(if $(filter tests/target/%,$(T_SCRIPTS)),$(BUILD)/scanner)
 else
 CHECKED := $(TEST_SCRIPTS) $(TEST_UNITS)
 CHECK_NEEDS := build test-programs test-units
 endif
+# How many tests run at once. A test's limit is TIME_LIMIT seconds, 300 unless set.
 JOBS ?= 2
+check: ## run every test, or one: make check T=analyzer/reader/chunks
 check: $(CHECK_NEEDS)
 	$(Q)BUILD='$(abspath $(BUILD))' TESTS='$(CURDIR)/tests' \
 	  prove $(if $(filter 1,$V),-v) -j$(JOBS) --exec tests/lib/run_test $(CHECKED)
 
-clean:
-	rm -rf $(BUILD)
+check-kill: ## kill -9 a recorded program at 100 random moments: is every returned call in the trace?
+	$(Q)KILLS=100 TIME_LIMIT=1200 $(MAKE) --no-print-directory check T=e2e/kill_9
+
+check-asan: ## the analyzer's tests with the analyzer built with ASan and UBSan (build/asan)
+	$(Q)ASAN_OPTIONS=abort_on_error=1:$(ASAN_OPTIONS) UBSAN_OPTIONS=print_stacktrace=1:$(UBSAN_OPTIONS) \
+	  $(MAKE) --no-print-directory check BUILD=$(BUILD)/asan T='$(ASAN_TESTS)' \
+	  SANITIZE='-fsanitize=address,undefined -fno-sanitize-recover=undefined -fno-omit-frame-pointer'
+ASAN_TESTS ?= analyzer
+
+check-fresh: ## `make demo` and `make check` of HEAD in a minimal root file system (needs root, mmdebstrap)
+	$(Q).ci/install_packages mmdebstrap
+	$(Q).ci/check_fresh
+
+# --- what it needs -----------------------------------------------------------------------------
+DEPS := gcc g++ make libc6-dev pkg-config binutils git perl python3 \
+  libunwind-dev uthash-dev libdw-dev libelf-dev libjansson-dev libiberty-dev libpcre2-dev libcmocka-dev \
+  gnuplot-nox fonts-dejavu-core fontconfig valgrind gdb sqlite3 jq xz-utils file bc procps
+DEPS_LINT := clang clang-format clang-tidy cppcheck
+DEPS_BENCH := heaptrack hyperfine linux-perf
+deps: ## install what building, testing and the demonstration need (apt)
+	$(Q).ci/install_packages $(DEPS)
+deps-lint: ## install what make lint, format and CC=clang need
+	$(Q).ci/install_packages $(DEPS_LINT)
+deps-bench: ## install what measurements are compared with, as far as this distribution has it
+	$(Q).ci/install_packages --if-available $(DEPS_BENCH)
+
+# --- demonstration -----------------------------------------------------------------------------
+DEMO := $(BUILD)/demo
+DEMO_PROMPTS := target/samples/prompts.jsonl
+demo: ## install, build, trace the scanner on real prompts, analyze, plot (build/demo)
+	$(Q)$(MAKE) --no-print-directory deps
+	$(Q)$(MAKE) --no-print-directory build
+	$(Q)BUILD='$(abspath $(BUILD))' DEMO='$(DEMO)' PROMPTS='$(DEMO_PROMPTS)' .ci/demo
+
+# --- style and static checks -------------------------------------------------------------------
+SOURCES := $(sort $(shell find preload analyzer target tests -name '*.[ch]' -o -name '*.cpp'))
+LINTED := $(PRELOAD_SOURCES) $(ANALYZER_SOURCES) $(TARGET_SOURCES)
+format: ## lay the sources out by .clang-format
+	$(Q)clang-format -i $(SOURCES)
+format-check: ## say which sources are not laid out by .clang-format
+	$(Q)clang-format --dry-run --Werror $(SOURCES)
+lint: format-check lint-includes lint-hot lint-tidy lint-cppcheck ## every static check
+lint-includes: build ## do the rooms include only what they may?
+	$(Q)python3 tests/lint/include_arrows.py $(BUILD)
+lint-hot: build ## do the hooks call only what they may?
+	$(Q)sh tests/lint/hot_symbols.sh $(BUILD)
+lint-tidy: $(LINTED:%=$(BUILD)/tidy/%)
+$(BUILD)/tidy/preload/%: preload/% .clang-tidy
+	@mkdir -p $(@D)
+	$(call say,TIDY,$<)clang-tidy --quiet $< -- $(STANDARD) $(PRELOAD_INCLUDES) 2>$@.log || { cat $@.log >&2; exit 1; }
+	@touch $@
+$(BUILD)/tidy/analyzer/%: analyzer/% .clang-tidy
+	@mkdir -p $(@D)
+	$(call say,TIDY,$<)clang-tidy --quiet $< -- $(STANDARD) -Ianalyzer -Ipreload/include 2>$@.log || { cat $@.log >&2; exit 1; }
+	@touch $@
+$(BUILD)/tidy/target/%: target/% .clang-tidy
+	@mkdir -p $(@D)
+	$(call say,TIDY,$<)clang-tidy --quiet $< -- $(STANDARD) -Itarget/include -Itarget/lib 2>$@.log || { cat $@.log >&2; exit 1; }
+	@touch $@
+lint-cppcheck:
+	@mkdir -p $(BUILD)/cppcheck
+	$(call say,CPPCHECK,$(words $(LINTED)) files)cppcheck --quiet --std=c11 --enable=warning,portability \
+	  --inline-suppr --error-exitcode=1 --cppcheck-build-dir=$(BUILD)/cppcheck --suppress=missingInclude \
+	  -D_GNU_SOURCE -D__linux__ -D__x86_64__ -Ianalyzer $(PRELOAD_INCLUDES) -Itarget/include -Itarget/lib $(LINTED)
+
+# --- install -----------------------------------------------------------------------------------
+# memtrace finds what belongs to it beside itself: ../lib/memtrace/libmemtrace.so, ../share/memtrace/plots.
+MANUALS := $(wildcard docs/man/*.1 docs/man/*.7)
+PLOTS := $(wildcard plots/*.gp)
+install: ## install below $(DESTDIR)$(PREFIX)
+install: build
+	$(Q)install -d $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(PREFIX)/lib/memtrace $(DESTDIR)$(PREFIX)/share/memtrace/plots \
+	  $(DESTDIR)$(PREFIX)/include/memtrace
+	$(Q)install -m 755 $(BUILD)/memtrace $(DESTDIR)$(PREFIX)/bin/memtrace
+	$(Q)install -m 755 $(BUILD)/libmemtrace.so $(DESTDIR)$(PREFIX)/lib/memtrace/libmemtrace.so
+	$(Q)install -m 644 preload/include/memtrace/memtrace.h $(DESTDIR)$(PREFIX)/include/memtrace/memtrace.h
+	$(if $(PLOTS),$(Q)install -m 644 $(PLOTS) $(DESTDIR)$(PREFIX)/share/memtrace/plots/)
+	$(Q)for manual in $(MANUALS); do \
+	  install -D -m 644 $$manual $(DESTDIR)$(PREFIX)/share/man/man$${manual##*.}/$${manual##*/} || exit 1; done
+uninstall: ## remove what install put there
+	$(Q)rm -f $(DESTDIR)$(PREFIX)/bin/memtrace $(DESTDIR)$(PREFIX)/include/memtrace/memtrace.h
+	$(Q)rm -rf $(DESTDIR)$(PREFIX)/lib/memtrace $(DESTDIR)$(PREFIX)/share/memtrace
+	$(Q)rm -f $(foreach m,$(MANUALS),$(DESTDIR)$(PREFIX)/share/man/man$(patsubst .%,%,$(suffix $m))/$(notdir $m))
+	$(Q)rmdir --ignore-fail-on-non-empty $(DESTDIR)$(PREFIX)/include/memtrace 2>/dev/null || true
+
+help: ## list the targets
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/\1\t\2/p' $(firstword $(MAKEFILE_LIST)) | while IFS="$$(printf '\t')" read -r target text; do \
+	  printf '  %-14s %s\n' "$$target" "$$text"; done
+
+clean: ## remove build/
+	$(Q)rm -rf $(BUILD)
 
 -include $(PRELOAD_OBJECTS:.o=.d) $(ANALYZER_OBJECTS:.o=.d) $(TARGET_OBJECTS:.o=.d)
 -include $(TEST_UNITS:.t=_test.d) $(PROGRAMS:=.d) $(PROGRAM_LIBRARIES:.so=.d)
 ifneq ($(MAKECMDGOALS),clean)
 include $(BUILD)/tests/rules.mk
 endif
-.PHONY: all build clean check test-programs test-units
+.PHONY: all build clean help check check-kill check-asan check-fresh test-programs test-units deps deps-lint \
+  deps-bench demo format format-check lint lint-includes lint-hot lint-tidy lint-cppcheck install uninstall
 .SECONDARY: $(TEST_UNITS:.t=_test.o)
