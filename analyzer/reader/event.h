@@ -21,9 +21,9 @@ enum event_kind {
     EVENT_SAMPLE,        /* sample */
     EVENT_MARK,          /* mark_kind, text */
     EVENT_TIME,
-    EVENT_LANE_ENTRY,    /* chunk, committed */
-    EVENT_FORK,          /* pid */
-    EVENT_UNKNOWN,       /* extension_type, extension_bytes */
+    EVENT_LANE_ENTRY, /* chunk, committed */
+    EVENT_FORK,       /* pid */
+    EVENT_UNKNOWN,    /* extension_type, extension_bytes */
 };
 
 struct module_record {
@@ -46,19 +46,21 @@ struct event {
     uint64_t time_ns; /* the same since the trace's start */
     uint32_t thread;  /* serial number; 0 for records from outside */
     uint32_t lane;
-    uint64_t block; /* address */
-    uint64_t size;  /* requested bytes */
+    uint32_t stream; /* serial number, from 0, of the stream that the record stands in */
+    uint64_t block;  /* address */
+    uint64_t size;   /* requested bytes */
     uint64_t usable; /* bytes; meaningful only if usable_known */
     bool usable_known;
-    bool pool; /* a block of the program's own pool: an address space of its own */
+    bool pool;             /* a block of the program's own pool: an address space of its own */
     bool realloc_of_block; /* allocation by realloc of a block: closes the begin of `previous_block` */
     uint64_t previous_block;
-    uint32_t entry; /* enum trace_entry of allocations and failures */
-    uint64_t alignment; /* bytes, 1 where the call has none */
-    uint32_t outcome;   /* enum trace_realloc_outcome */
+    uint32_t entry;        /* enum trace_entry of allocations and failures */
+    uint64_t alignment;    /* bytes, 1 where the call has none */
+    uint32_t outcome;      /* enum trace_realloc_outcome */
     const uint64_t *stack; /* return addresses, innermost first */
     size_t depth;
     bool truncated;
+    size_t kept; /* so many outermost frames are as in the stream's event with a stack before this one */
     uint64_t stack_token; /* equal tokens of one stream, until the next reset, mean an equal stack: 0 none */
     /* extensions */
     uint64_t serial, tid, stack_low, stack_high, thread_pointer, chunk, committed, pid, mark_kind;
