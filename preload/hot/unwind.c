@@ -1,0 +1,159 @@
+/* Walk by cached CFI rules. */
+#include "hot/unwind.h"
+
+#include "hot/unwind_rule.h"
+#include "slow/module_find.h"
+#include "slow/stack_range.h"
+
+/* A walk in progress: the registers of the frame it has reached, and what it may read. */
+struct walk {
+    struct unwind_thread *thread;
+    struct stack_window window;
+    uint64_t pc; /* as stored: a return address, or an interrupted address plus one */
+    uint64_t sp, bp;
+    unsigned switches; /* frames so far whose caller lay below them */
+    bool guessed;
+};
+
+/* A function that runs its callee on another stack may come back to a lower address; CFI that is wrong may do
+ * so for ever. More than a few of these in one walk are not believed. */
+#define SWITCHES_LIMIT 8
+
+/* Frame pointers are guesses: a caller further away than this is none. */
+#define GUESSED_FRAME_LIMIT (1ull << 20)
+
+static inline bool walk_may_read(struct walk *walk, uint64_t address)
+{
+    if (__builtin_expect(address - walk->window.low <= walk->window.span, 1)) return true;
+    return stack_window_move(walk->thread, &walk->window, address);
+}
+
+/* Only after walk_may_read. */
+static inline uint64_t word_at(uint64_t address)
+{
+    return *(const volatile uint64_t *)address;
+}
+
+/* Go to the caller of an ordinary frame. UNWIND_OUTERMOST here means: done, no failure. */
+static inline enum unwind_end step_frame(struct walk *walk, uint64_t rule)
+{
+    uint64_t cfa = (rule & RULE_CFA_FROM_BP ? walk->bp : walk->sp) + (uint64_t)rule_offset(rule);
+    if (__builtin_expect(rule & RULE_CFA_DEREF, 0)) {
+        if (cfa & 7 || !walk_may_read(walk, cfa)) return UNWIND_UNMAPPED;
+        cfa = word_at(cfa);
+    }
+    if (__builtin_expect(cfa & 7, 0)) return UNWIND_UNMAPPED;
+    if (__builtin_expect(cfa <= walk->sp, 0) && ++walk->switches > SWITCHES_LIMIT) return UNWIND_NO_PROGRESS;
+    uint64_t bp = walk->bp;
+    enum rule_bp bp_rule = rule_bp(rule);
+    if (bp_rule != RULE_BP_SAME) {
+        uint64_t slot = (bp_rule == RULE_BP_AT_CFA ? cfa : bp) + (uint64_t)rule_slot(rule);
+        if (!walk_may_read(walk, slot)) return UNWIND_UNMAPPED;
+        bp = word_at(slot);
+    }
+    if (!walk_may_read(walk, cfa - 8)) return UNWIND_UNMAPPED;
+    walk->pc = word_at(cfa - 8);
+    walk->sp = cfa;
+    walk->bp = bp;
+    return UNWIND_OUTERMOST;
+}
+
+/* Go from a signal's trampoline to what the signal interrupted, on whatever stack that was. */
+static enum unwind_end step_signal(struct walk *walk, uint64_t rule)
+{
+    uint64_t context = walk->sp + (uint64_t)rule_offset(rule);
+    if (context & 7) return UNWIND_UNMAPPED;
+    if (!walk_may_read(walk, context + FRAME_SIGNAL_BP)) return UNWIND_UNMAPPED;
+    uint64_t bp = word_at(context + FRAME_SIGNAL_BP);
+    if (!walk_may_read(walk, context + FRAME_SIGNAL_SP)) return UNWIND_UNMAPPED;
+    uint64_t sp = word_at(context + FRAME_SIGNAL_SP);
+    if (!walk_may_read(walk, context + FRAME_SIGNAL_PC)) return UNWIND_UNMAPPED;
+    walk->pc = word_at(context + FRAME_SIGNAL_PC) + 1; /* no call behind it: make "minus 1" lead to it */
+    walk->sp = sp;
+    walk->bp = bp;
+    return UNWIND_OUTERMOST;
+}
+
+/* Code without CFI: if it keeps frame pointers, bp leads on. */
+static enum unwind_end step_guess(struct walk *walk)
+{
+    uint64_t frame = walk->bp;
+    if (frame & 7 || frame < walk->sp || frame - walk->sp > GUESSED_FRAME_LIMIT) return UNWIND_NO_CFI;
+    if (!walk_may_read(walk, frame)) return UNWIND_NO_CFI;
+    uint64_t bp = word_at(frame);
+    if (!walk_may_read(walk, frame + 8)) return UNWIND_NO_CFI;
+    uint64_t pc = word_at(frame + 8);
+    if (pc < 4096 || pc >> 47) return UNWIND_NO_CFI;
+    walk->pc = pc;
+    walk->sp = frame + 16;
+    walk->bp = bp;
+    walk->guessed = true;
+    return UNWIND_OUTERMOST;
+}
+
+/* Everything but RULE_FRAME. *LAST: there is no caller. */
+static __attribute__((noinline)) enum unwind_end step_special(struct walk *walk, uint64_t rule, bool *last)
+{
+    switch (rule_kind(rule)) {
+    case RULE_OUTERMOST:
+        *last = true;
+        return UNWIND_OUTERMOST;
+    case RULE_SIGNAL:
+        return step_signal(walk, rule);
+    case RULE_NO_CFI:
+        return step_guess(walk);
+    default:
+        return UNWIND_NOT_EXPRESSIBLE;
+    }
+}
+
+void unwind_stack(struct unwind_thread *thread, const struct unwind_registers *from, uint64_t *frames,
+                  uint32_t max, struct unwind_outcome *outcome)
+{
+    struct walk walk = {.thread = thread, .pc = from->pc, .sp = from->sp, .bp = from->bp};
+    enum unwind_end end = UNWIND_OUTERMOST;
+    uint64_t generation = __atomic_load_n(&rule_cache.generation, __ATOMIC_RELAXED);
+    uint32_t depth = 0;
+    bool last = false;
+
+    walk.window.low = thread->verified_low;
+    walk.window.span = thread->stack_high - thread->verified_low - 8;
+    if (__builtin_expect(from->sp - thread->verified_low >= thread->stack_high - thread->verified_low, 0))
+        stack_window_open(thread, &walk.window, from->sp);
+    for (;;) {
+        if (depth == max) {
+            end = UNWIND_DEPTH_LIMIT;
+            break;
+        }
+        frames[depth++] = walk.pc;
+        uint64_t rule = rule_find(walk.pc | generation);
+        if (__builtin_expect(!rule, 0)) rule = rule_make(walk.pc);
+        if (__builtin_expect(rule_kind(rule) == RULE_FRAME, 1))
+            end = step_frame(&walk, rule);
+        else
+            end = step_special(&walk, rule, &last);
+        if (__builtin_expect(end != UNWIND_OUTERMOST || walk.pc == 0 || last, 0)) break;
+    }
+    outcome->depth = depth;
+    outcome->truncated = end == UNWIND_DEPTH_LIMIT;
+    outcome->guessed = walk.guessed;
+    outcome->ended = (uint8_t)end;
+    if (__builtin_expect(end != UNWIND_OUTERMOST, 0)) recorder_count(end);
+}
+
+bool unwind_init(void)
+{
+    stack_range_init();
+    module_find_init();
+    return rule_cache_init();
+}
+
+void unwind_flush(void)
+{
+    rule_cache_flush();
+}
+
+void unwind_modules_changed(void)
+{
+    module_find_changed();
+}

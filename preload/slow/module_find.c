@@ -1,0 +1,97 @@
+/* Modules by address: _dl_find_object, which neither locks nor allocates; with an older C library a table of
+ * our own, made by dl_iterate_phdr at times when its lock may be taken, and replaced as a whole when modules
+ * change. */
+#include "slow/module_find.h"
+
+#include <link.h>
+#include <stddef.h>
+#include <sys/mman.h>
+#include <sys/syscall.h>
+
+#include "find_object.h"
+#include "syscall.h"
+
+struct module_range {
+    uint64_t start, end; /* of its segments */
+    uint64_t eh_frame_hdr;
+};
+
+/* Followed by its ranges. Old tables are left mapped: a thread may still be reading, and modules change
+ * rarely. */
+struct module_table {
+    size_t count, room;
+    struct module_range ranges[];
+};
+
+static const struct module_table *own_table;
+
+static bool own_table_find(uint64_t address, struct dl_find_object *found)
+{
+    const struct module_table *table = __atomic_load_n(&own_table, __ATOMIC_ACQUIRE);
+    for (size_t i = 0; table && i < table->count; i++) {
+        const struct module_range *range = &table->ranges[i];
+        if (address < range->start || address >= range->end) continue;
+        *found = (struct dl_find_object){.dlfo_map_start = (void *)range->start,
+                                         .dlfo_map_end = (void *)range->end,
+                                         .dlfo_eh_frame = (void *)range->eh_frame_hdr};
+        return true;
+    }
+    return false;
+}
+
+bool module_find(uint64_t address, struct dl_find_object *found)
+{
+    if (&_dl_find_object) return _dl_find_object((void *)address, found) == 0;
+    return own_table_find(address, found);
+}
+
+static int count_module(struct dl_phdr_info *info, size_t size, void *count)
+{
+    (void)info, (void)size;
+    ++*(size_t *)count;
+    return 0;
+}
+
+static int add_module(struct dl_phdr_info *info, size_t size, void *argument)
+{
+    struct module_table *table = argument;
+    struct module_range range = {.start = UINT64_MAX};
+    (void)size;
+    for (unsigned i = 0; i < info->dlpi_phnum; i++) {
+        const ElfW(Phdr) *segment = &info->dlpi_phdr[i];
+        uint64_t start = info->dlpi_addr + segment->p_vaddr;
+        if (segment->p_type == PT_GNU_EH_FRAME) range.eh_frame_hdr = start;
+        if (segment->p_type != PT_LOAD) continue;
+        start &= -4096ull; /* as the loader maps it */
+        if (start < range.start) range.start = start;
+        if (info->dlpi_addr + segment->p_vaddr + segment->p_memsz > range.end)
+            range.end = info->dlpi_addr + segment->p_vaddr + segment->p_memsz;
+    }
+    if (range.start < range.end && table->count < table->room) table->ranges[table->count++] = range;
+    return 0;
+}
+
+static void own_table_build(void)
+{
+    size_t count = 0;
+    dl_iterate_phdr(count_module, &count);
+    count += 16; /* loaded between the two passes */
+    size_t size = sizeof(struct module_table) + count * sizeof(struct module_range);
+    long address =
+        raw_syscall(SYS_mmap, 0, (long)size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    if (address < 0 && address > -4096) return; /* the old table goes on serving */
+    struct module_table *table = (struct module_table *)address;
+    table->room = count;
+    dl_iterate_phdr(add_module, table);
+    __atomic_store_n(&own_table, table, __ATOMIC_RELEASE);
+}
+
+void module_find_init(void)
+{
+    if (!&_dl_find_object) own_table_build();
+}
+
+void module_find_changed(void)
+{
+    if (!&_dl_find_object) own_table_build();
+}
