@@ -17,12 +17,12 @@ struct symbol_module;
 
 struct symbol_frame {
     const char *function; /* demangled; "module+0x1234" where no name is known. Never NULL */
-    const char *file;     /* as the compiler was told it, made absolute by its working directory; NULL: unknown */
-    uint32_t line;        /* 0: unknown */
-    const char *module;   /* path; NULL: the address lies in no known module */
-    const char *note;     /* why there is no name: "another build is on disk", ...; NULL: nothing to say */
-    bool named;           /* function is a name from the module */
-    bool inlined;         /* its code stands inside the next frame's function */
+    const char *file; /* as the compiler was told it, made absolute by its working directory; NULL: unknown */
+    uint32_t line;    /* 0: unknown */
+    const char *module; /* path; NULL: the address lies in no known module */
+    const char *note;   /* why there is no name: "another build is on disk", ...; NULL: nothing to say */
+    bool named;         /* function is a name from the module */
+    bool inlined;       /* its code stands inside the next frame's function */
 };
 
 /* Never NULL. */
@@ -32,8 +32,8 @@ void symbolizer_free(struct symbolizer *symbolizer);
 
 /* The module of PATH and BUILD_ID (0 bytes: unknown), the same one for equal arguments; opened at its first
  * look-up. PATH NULL: no module (code made at run time). Never NULL; owned by SYMBOLIZER. */
-struct symbol_module *symbolizer_module(struct symbolizer *symbolizer, const char *path, const uint8_t *build_id,
-                                        size_t build_id_bytes);
+struct symbol_module *symbolizer_module(struct symbolizer *symbolizer, const char *path,
+                                        const uint8_t *build_id, size_t build_id_bytes);
 
 /* The frames at LINK_ADDRESS, a *return address* in MODULE's link-time addresses: it is looked up at minus 1,
  * inside the call. Innermost inlined function first, the function itself last: at least one frame. *FRAMES is

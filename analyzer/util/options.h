@@ -27,7 +27,7 @@ struct option_entry {
 };
 
 struct options_usage {
-    const char *command; /* "sites" */
+    const char *command;  /* "sites" */
     const char *operands; /* "TRACE..." */
     const char *help;     /* one line, as in the table of commands */
     const char *details;  /* paragraphs below the options in --help; NULL: none */
