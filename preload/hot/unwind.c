@@ -75,9 +75,13 @@ static enum unwind_end step_signal(struct walk *walk, uint64_t rule)
 }
 
 /* Code without CFI: if it keeps frame pointers, bp leads on. */
-static enum unwind_end step_guess(struct walk *walk)
+static enum unwind_end step_guess(struct walk *walk, bool *last)
 {
     uint64_t frame = walk->bp;
+    if (frame == 0) { /* how the psABI marks the outermost frame; the loader's entry code has no other mark */
+        *last = true;
+        return UNWIND_OUTERMOST;
+    }
     if (frame & 7 || frame < walk->sp || frame - walk->sp > GUESSED_FRAME_LIMIT) return UNWIND_NO_CFI;
     if (!walk_may_read(walk, frame)) return UNWIND_NO_CFI;
     uint64_t bp = word_at(frame);
@@ -101,7 +105,7 @@ static __attribute__((noinline)) enum unwind_end step_special(struct walk *walk,
     case RULE_SIGNAL:
         return step_signal(walk, rule);
     case RULE_NO_CFI:
-        return step_guess(walk);
+        return step_guess(walk, last);
     default:
         return UNWIND_NOT_EXPRESSIBLE;
     }

@@ -606,8 +606,10 @@ static void row_cfa_register(struct program *p, uint64_t number)
  * one. */
 static bool run_register_rule(struct program *p, struct cursor *c, unsigned operation)
 {
-    uint64_t number = 0;
-    if (operation != 0x2e && operation >= 0x05) number = cursor_uleb(c);
+    bool mine = (operation >= 0x05 && operation <= 0x09) || operation == 0x2f ||
+                (operation >= 0x10 && operation <= 0x16 && operation != 0x12 && operation != 0x13);
+    if (!mine) return false;
+    uint64_t number = cursor_uleb(c); /* the register, which all of them name first */
     switch (operation) {
     case 0x05: /* offset_extended */
         row_save_at_cfa(p, number, (int64_t)cursor_uleb(c), SAVED_AT);
@@ -639,11 +641,9 @@ static bool run_register_rule(struct program *p, struct cursor *c, unsigned oper
     case 0x15: /* val_offset_sf */
         row_save_at_cfa(p, number, cursor_sleb(c), SAVED_VALUE);
         return true;
-    case 0x2f: /* GNU_negative_offset_extended */
+    default: /* 0x2f, GNU_negative_offset_extended */
         row_save_at_cfa(p, number, -(int64_t)cursor_uleb(c), SAVED_AT);
         return true;
-    default:
-        return false;
     }
 }
 
