@@ -1,0 +1,176 @@
+/* The interposed allocation functions: call the next one, record, nothing else. What the program sees is the
+ * next function's result and errno, whatever the recorder did: recording makes raw system calls only, and
+ * what may touch errno (libunwind) restores it.
+ *
+ * A free is recorded before it is done and an allocation after: per address, times then order correctly
+ * across threads. The guard encloses our work alone, so a signal handler may come between call and record. */
+#include <errno.h>
+#include <malloc.h>
+#include <stdlib.h>
+#include "hot/hooks.h"
+#include "hot/next.h"
+#include "hot/record.h"
+#include "process/bootstrap.h"
+
+#define EXPORT __attribute__((visibility("default")))
+
+/* 0 for 0 and 1; a nonsensical alignment beyond 2^63 counts as that. */
+static inline uint8_t log2_rounded_up(size_t alignment)
+{
+    if (alignment <= 1) return 0;
+    int bits = 64 - __builtin_clzl(alignment - 1);
+    return (uint8_t)(bits > 63 ? 63 : bits);
+}
+
+static inline __attribute__((always_inline)) void allocated(unsigned operation, unsigned entry, size_t alignment,
+                                                            size_t size, void *block)
+{
+    if (unlikely(atomic_load_explicit(&recorder.paused, memory_order_relaxed))) return;
+    struct unwind_registers from = frame_of_caller();
+    struct lane *lane = recorder_enter();
+    if (unlikely(lane == NULL)) return;
+    struct allocation allocation = {.operation = (uint8_t)operation,
+                                    .entry = (uint8_t)entry,
+                                    .log2_alignment = log2_rounded_up(alignment),
+                                    .size = size,
+                                    .block = block};
+    record_allocation(lane, &allocation, &from);
+    recorder_leave(lane);
+}
+
+static inline __attribute__((always_inline)) void freed(unsigned operation, void *block)
+{
+    struct lane *lane = recorder_enter();
+    if (unlikely(lane == NULL)) return;
+    record_free(lane, operation, block);
+    recorder_leave(lane);
+}
+
+EXPORT void *malloc(size_t size)
+{
+    void *block = next_malloc(size);
+    allocated(TRACE_MALLOC, TRACE_ENTRY_MALLOC, 0, size, block);
+    return block;
+}
+
+EXPORT void *calloc(size_t count, size_t size)
+{
+    void *block = next_calloc(count, size);
+    size_t total;
+    if (__builtin_mul_overflow(count, size, &total)) total = SIZE_MAX;
+    allocated(TRACE_CALLOC, TRACE_ENTRY_CALLOC, 0, total, block);
+    return block;
+}
+
+/* A block given to realloc or reallocarray is gone before the call and, when that fails, restored after it. */
+static inline __attribute__((always_inline)) void reallocated(unsigned operation, unsigned entry, void *old,
+                                                              size_t size, void *block, int errno_before)
+{
+    if (old == NULL) {
+        bool array = operation == TRACE_REALLOCARRAY;
+        allocated(array ? TRACE_REALLOCARRAY_NULL : TRACE_REALLOC_NULL, entry, 0, size, block);
+        return;
+    }
+    if (likely(block != NULL && !atomic_load_explicit(&recorder.paused, memory_order_relaxed))) {
+        allocated(operation, entry, 0, size, block);
+        return;
+    }
+    /* While paused a moved block stays unrecorded: to the trace it was freed. */
+    bool failed = block == NULL && !(size == 0 && errno == errno_before);
+    struct unwind_registers from = frame_of_caller();
+    struct lane *lane = recorder_enter();
+    if (lane == NULL) return;
+    record_realloc_end(lane, failed ? TRACE_REALLOC_FAILED : TRACE_REALLOC_FREED, size, &from);
+    recorder_leave(lane);
+}
+
+EXPORT void *realloc(void *old, size_t size)
+{
+    if (unlikely(bootstrap_owns(old))) return bootstrap_realloc(old, size);
+    int errno_before = errno;
+    if (old != NULL) freed(TRACE_REALLOC_BEGIN, old);
+    void *block = next_realloc(old, size);
+    reallocated(TRACE_REALLOC, TRACE_ENTRY_REALLOC, old, size, block, errno_before);
+    return block;
+}
+
+EXPORT void *reallocarray(void *old, size_t count, size_t size)
+{
+    size_t total;
+    bool overflow = __builtin_mul_overflow(count, size, &total);
+    if (overflow) total = SIZE_MAX;
+    if (unlikely(bootstrap_owns(old))) return bootstrap_realloc(old, total);
+    int errno_before = errno;
+    if (old != NULL) freed(TRACE_REALLOC_BEGIN, old);
+    void *block = next_reallocarray(old, count, size);
+    reallocated(TRACE_REALLOCARRAY, TRACE_ENTRY_REALLOCARRAY, old, total, block, errno_before);
+    return block;
+}
+
+EXPORT void free(void *block)
+{
+    if (unlikely(block == NULL)) return;
+    if (unlikely(bootstrap_owns(block))) return;
+    freed(TRACE_FREE, block);
+    next_free(block);
+}
+
+EXPORT void free_sized(void *block, size_t size)
+{
+    if (unlikely(block == NULL || bootstrap_owns(block))) return;
+    freed(TRACE_FREE, block);
+    next_free_sized(block, size);
+}
+
+EXPORT void free_aligned_sized(void *block, size_t alignment, size_t size)
+{
+    if (unlikely(block == NULL || bootstrap_owns(block))) return;
+    freed(TRACE_FREE, block);
+    next_free_aligned_sized(block, alignment, size);
+}
+
+EXPORT int posix_memalign(void **block, size_t alignment, size_t size)
+{
+    int error = next_posix_memalign(block, alignment, size);
+    allocated(TRACE_ALIGNED, TRACE_ENTRY_POSIX_MEMALIGN, alignment, size, error == 0 ? *block : NULL);
+    return error;
+}
+
+EXPORT void *aligned_alloc(size_t alignment, size_t size)
+{
+    void *block = next_aligned_alloc(alignment, size);
+    allocated(TRACE_ALIGNED, TRACE_ENTRY_ALIGNED_ALLOC, alignment, size, block);
+    return block;
+}
+
+EXPORT void *memalign(size_t alignment, size_t size)
+{
+    void *block = next_memalign(alignment, size);
+    allocated(TRACE_ALIGNED, TRACE_ENTRY_MEMALIGN, alignment, size, block);
+    return block;
+}
+
+EXPORT void *valloc(size_t size)
+{
+    void *block = next_valloc(size);
+    allocated(TRACE_ALIGNED, TRACE_ENTRY_VALLOC, recorder_page_size, size, block);
+    return block;
+}
+
+EXPORT void *pvalloc(size_t size)
+{
+    void *block = next_pvalloc(size);
+    allocated(TRACE_ALIGNED, TRACE_ENTRY_PVALLOC, recorder_page_size, size, block);
+    return block;
+}
+
+/* What memtrace.h calls when the program is recorded: blocks of the program's own pools. */
+EXPORT void memtrace_recorder_allocated(void *block, size_t size)
+{
+    if (block != NULL) allocated(TRACE_MALLOC | TRACE_POOL, TRACE_ENTRY_MALLOC, 0, size, block);
+}
+
+EXPORT void memtrace_recorder_freed(void *block)
+{
+    if (block != NULL) freed(TRACE_FREE | TRACE_POOL, block);
+}

@@ -1,0 +1,116 @@
+/* Per-thread state of the recorder, and the door that every hook goes through.
+ *
+ * A thread has two lanes. The first is the ordinary one; the second serves a signal handler that interrupts
+ * the recorder in its own thread and allocates, so that nothing is lost and no state is torn. Each has its
+ * own chunk, encoder state and unwinder state. A handler that interrupts the second lane finds none left:
+ * its events are counted as lost.
+ *
+ * Everything is in one mapping a thread, made at the thread's first event; thread-local storage holds one
+ * pointer to it. Initial-exec: the general model may allocate at the first access. */
+#ifndef MEMTRACE_HOT_THREAD_H
+#define MEMTRACE_HOT_THREAD_H
+
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include "memtrace/trace_format.h"
+#include "hot/address_cache.h"
+#include "hot/unwind.h"
+
+#define likely(condition)   __builtin_expect(!!(condition), 1)
+#define unlikely(condition) __builtin_expect(!!(condition), 0)
+
+/* What is known of the usable size of one requested size (docs/trace-format.md, "Usable size"). */
+struct usable_slot {
+    uint64_t size;
+    uint32_t slack;  /* usable - requested, bytes; larger ones are not kept */
+    uint16_t events; /* since the slot was filled: the first 16 are checked, then 1 in 64 */
+    uint8_t filled;
+};
+
+struct lane {
+    uint8_t *at;            /* where the next record begins; NULL: no chunk */
+    uint8_t *populated_end; /* pages up to here take a store without a fault */
+    struct trace_chunk *chunk; /* the mapped chunk; NULL: none */
+    uint64_t filled_bytes;  /* of all chunks that this lane has filled: decides the next one's size */
+    uint64_t previous_chunk; /* file offset of the last sealed one; 0: none */
+    uint64_t previous_ticks;
+    uint64_t entry_stack_pointer; /* of the hook that is inside; read by nested entries */
+    struct thread_state *thread;
+    struct unwind_thread unwind;
+    uint32_t number; /* 0 or 1 */
+    bool large_chunk; /* counted among the live large chunks */
+    uint8_t current;  /* frames[current] is the previous stack; the other takes the next walk */
+    bool truncated;   /* of the previous stack */
+    uint32_t depth;   /* of the previous stack */
+    uint64_t entry_chunk, entry_committed; /* last LANE_ENTRY written (second lane only) */
+    struct address_cache blocks;
+    uint64_t block_slots[1 << TRACE_BLOCK_CACHE_BITS];
+    struct address_cache returns;
+    uint64_t return_slots[1 << TRACE_FRAME_CACHE_BITS];
+    struct usable_slot usable[1 << TRACE_USABLE_CACHE_BITS];
+    uint64_t *frames[2]; /* recorder.depth_limit addresses each */
+};
+
+struct thread_state {
+    volatile uint32_t level; /* lanes in use: 0, 1, 2 */
+    uint32_t serial;         /* from 1 in the process image */
+    uint32_t tid;
+    uint32_t untimed;        /* events since the clock was read (one thread only) */
+    uint32_t untimed_limit;  /* read it after so many */
+    uint64_t clock_ticks;    /* last reading */
+    uint64_t thread_pointer; /* identifies the thread among those alive */
+    struct thread_state *next; /* in its bucket of all states */
+    struct lane lanes[2];
+};
+
+/* Shared by all threads of the process image; written by init and by rare events only. */
+struct recorder {
+    struct trace_header *header; /* mapped shared; NULL before init */
+    uint32_t depth_limit;        /* frames */
+    bool use_libunwind;
+    bool ordered_clock;      /* the allocator is not glibc's: order the clock after its loads */
+    bool monotonic_clock;    /* no invariant TSC: ticks are ns */
+    bool usable_sizes;       /* the next library has malloc_usable_size */
+    atomic_bool many_threads; /* a second thread has been seen, ever */
+    atomic_bool paused;      /* memtrace_stop(): allocations are not recorded */
+    bool samples_allowed;    /* RSS samples from inside (no inherited sandbox) */
+    uint64_t ticks_per_ms;   /* rough; for intervals only */
+    uint64_t sample_ticks;   /* when the next RSS sample is due */
+};
+extern struct recorder recorder;
+
+/* One page that fork wipes (MADV_WIPEONFORK): zero means a new process image, whoever made it. A vfork or
+ * CLONE_VM child shares it and goes on in the caller's lane. */
+enum image_state { IMAGE_NEW = 0, IMAGE_RECORDING = 1, IMAGE_OFF = 2, IMAGE_BUSY = 3 /* initialising */ };
+extern struct image_page {
+    _Atomic uint32_t state; /* enum image_state */
+} image_page;
+
+extern __thread struct thread_state *thread_self __attribute__((tls_model("initial-exec")));
+
+#include "slow/slow.h"
+
+/* Enter the recorder: the lane to record into, or NULL (not recording; or a third level, counted). The fences
+ * are for this thread's own signal handlers, which see level and entry_stack_pointer in this order. */
+static inline struct lane *recorder_enter(void)
+{
+    struct thread_state *self = thread_self;
+    if (unlikely(atomic_load_explicit(&image_page.state, memory_order_relaxed) != IMAGE_RECORDING || self == NULL))
+        return slow_enter();
+    if (unlikely(self->level != 0)) return slow_enter_nested(self);
+    self->lanes[0].entry_stack_pointer = (uint64_t)__builtin_frame_address(0);
+    atomic_signal_fence(memory_order_seq_cst);
+    self->level = 1;
+    atomic_signal_fence(memory_order_seq_cst);
+    return &self->lanes[0];
+}
+
+static inline void recorder_leave(struct lane *lane)
+{
+    atomic_signal_fence(memory_order_seq_cst);
+    lane->thread->level = lane->number;
+}
+
+#endif

@@ -1,0 +1,154 @@
+#include "process/config.h"
+
+#include <string.h>
+#include "memtrace/trace_format.h"
+#include "process/text.h"
+
+#define DEFAULT_DEPTH  512u
+#define DEFAULT_OUTPUT "memtrace.%n.%p.mtr"
+
+struct config config;
+
+static const char *environment_get(char *const *environment, const char *name)
+{
+    size_t length = strlen(name);
+    for (; environment != NULL && *environment != NULL; environment++) {
+        if (strncmp(*environment, name, length) == 0 && (*environment)[length] == '=')
+            return *environment + length + 1;
+    }
+    return NULL;
+}
+
+static bool is_set(const char *value)
+{
+    return value != NULL && *value != '\0' && strcmp(value, "0") != 0;
+}
+
+static void complain(const char *name, const char *value, const char *instead)
+{
+    struct text text = {.bytes = config.complaint, .capacity = sizeof(config.complaint)};
+    text_append(&text, name);
+    text_append(&text, "=");
+    text_append_bytes(&text, value, strnlen(value, 40));
+    text_append(&text, " is not understood; ");
+    text_append(&text, instead);
+}
+
+/* The factor of a unit as the command line has it: K M G and KiB MiB GiB are powers of 1024, KB MB GB of
+ * 1000. 0: none of these. */
+static uint64_t unit_factor(const char *unit)
+{
+    static const struct {
+        const char *name;
+        uint64_t factor;
+    } units[] = {{"", 1},
+                 {"B", 1},
+                 {"K", 1u << 10},
+                 {"KiB", 1u << 10},
+                 {"KB", 1000},
+                 {"M", 1u << 20},
+                 {"MiB", 1u << 20},
+                 {"MB", 1000000},
+                 {"G", 1u << 30},
+                 {"GiB", 1u << 30},
+                 {"GB", 1000000000}};
+    for (size_t i = 0; i < sizeof(units) / sizeof(units[0]); i++)
+        if (strcmp(unit, units[i].name) == 0) return units[i].factor;
+    return 0;
+}
+
+/* A number with a unit into *RESULT, or false. */
+static bool parse_size(const char *value, uint64_t *result)
+{
+    uint64_t number = 0;
+    const char *at = value;
+    for (; *at >= '0' && *at <= '9'; at++) {
+        if (__builtin_mul_overflow(number, 10, &number)) return false;
+        if (__builtin_add_overflow(number, (uint64_t)(*at - '0'), &number)) return false;
+    }
+    uint64_t factor = unit_factor(at);
+    return at != value && factor != 0 && !__builtin_mul_overflow(number, factor, result);
+}
+
+/* VALUE into BUFFER when it is there and fits. */
+static bool copy(char *buffer, size_t capacity, const char *value)
+{
+    if (value == NULL || *value == '\0' || strlen(value) >= capacity) return false;
+    memcpy(buffer, value, strlen(value) + 1);
+    return true;
+}
+
+static void read_numbers(char *const *environment)
+{
+    uint64_t number;
+    const char *value = environment_get(environment, "MEMTRACE_DEPTH");
+    if (value != NULL && *value != '\0') {
+        if (parse_size(value, &number) && number >= 1 && number <= TRACE_MAX_DEPTH)
+            config.depth_limit = (uint32_t)number;
+        else
+            complain("MEMTRACE_DEPTH", value, "1 to 4096 frames are allowed, 512 used");
+    }
+    value = environment_get(environment, "MEMTRACE_LIMIT");
+    if (value != NULL && *value != '\0') {
+        if (parse_size(value, &number) && number >= 1u << 18)
+            config.limit_bytes = number;
+        else
+            complain("MEMTRACE_LIMIT", value, "at least 256K, as in 4G, is allowed; chosen by free space");
+    }
+}
+
+void config_read(char *const *environment, bool secure)
+{
+    config = (struct config){.depth_limit = DEFAULT_DEPTH, .output = DEFAULT_OUTPUT};
+    if (secure) {
+        config.disabled = true;
+        return;
+    }
+    config.disabled = is_set(environment_get(environment, "MEMTRACE_DISABLE"));
+    config.verbose = is_set(environment_get(environment, "MEMTRACE_VERBOSE"));
+    read_numbers(environment);
+    const char *value = environment_get(environment, "MEMTRACE_OUTPUT");
+    if (value != NULL && *value != '\0' && !copy(config.output, sizeof(config.output), value))
+        complain("MEMTRACE_OUTPUT", value, "2047 characters are allowed, default used");
+    value = environment_get(environment, "MEMTRACE_UNWINDER");
+    if (value != NULL && strcmp(value, "libunwind") == 0)
+        config.use_libunwind = true;
+    else if (value != NULL && *value != '\0' && strcmp(value, "cfi") != 0)
+        complain("MEMTRACE_UNWINDER", value, "cfi or libunwind are allowed, cfi used");
+    copy(config.images, sizeof(config.images), environment_get(environment, "MEMTRACE_IMAGES"));
+    copy(config.status, sizeof(config.status), environment_get(environment, "MEMTRACE_STATUS"));
+    copy(config.tunables, sizeof(config.tunables), environment_get(environment, "GLIBC_TUNABLES"));
+}
+
+/* One alternative, PATTERN[0..LENGTH): linear, by going back to the last star only. */
+static bool glob_matches(const char *pattern, size_t length, const char *name)
+{
+    const char *end = pattern + length, *star = NULL, *star_name = NULL;
+    while (*name != '\0') {
+        if (pattern < end && *pattern == '*') {
+            star = pattern++;
+            star_name = name;
+        } else if (pattern < end && (*pattern == '?' || *pattern == *name)) {
+            pattern++;
+            name++;
+        } else if (star != NULL) {
+            pattern = star + 1;
+            name = ++star_name;
+        } else {
+            return false;
+        }
+    }
+    while (pattern < end && *pattern == '*')
+        pattern++;
+    return pattern == end;
+}
+
+bool config_image_matches(const char *pattern, const char *name)
+{
+    for (;;) {
+        size_t length = strcspn(pattern, ",");
+        if (glob_matches(pattern, length, name)) return true;
+        if (pattern[length] == '\0') return false;
+        pattern += length + 1;
+    }
+}

@@ -1,0 +1,38 @@
+/* The few cold entry points that hot code may call. There is no other door out of the hot path.
+ * All run inside a hook: raw system calls only, bounded stack, no lock, no allocation, errno left alone. */
+#ifndef MEMTRACE_SLOW_SLOW_H
+#define MEMTRACE_SLOW_SLOW_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#define SLOW __attribute__((noinline, cold))
+
+struct lane;
+struct thread_state;
+
+/* recorder_enter's rest: first event of the process image (fork child), first event of a thread, or not
+ * recording (NULL). */
+SLOW struct lane *slow_enter(void);
+/* The first lane is busy: the second one, or the first cleared where a handler left it by siglongjmp, or
+ * NULL (a third level, counted). */
+SLOW struct lane *slow_enter_nested(struct thread_state *self);
+
+/* BYTES at lane->at, by populating more of the chunk or by a new chunk. At most 64 KiB less a chunk header
+ * may be asked for. False: recording has stopped (the reason is in the header). */
+SLOW bool slow_make_room(struct lane *lane, size_t bytes);
+
+/* Take an RSS sample into the lane, choose when the next is due, and return the clock as of now. */
+SLOW uint64_t slow_sample_due(struct lane *lane);
+
+/* CLOCK_MONOTONIC in ns, for machines without an invariant TSC. */
+SLOW uint64_t slow_monotonic_ns(void);
+
+/* As unwind_stack with the recorder's depth limit, by libunwind; notices modules frame by frame. */
+struct unwind_registers;
+struct unwind_outcome;
+SLOW void slow_libunwind_stack(struct lane *lane, const struct unwind_registers *from, uint64_t *frames,
+                               struct unwind_outcome *outcome);
+
+#endif
