@@ -24,7 +24,6 @@ struct rss_sampler {
     pid_t pid;
     int statm;
     uint64_t page_bytes, interval_ns, rollup_next_ns;
-    uint64_t top_rss_bytes; /* the largest RSS of any sample so far */
 };
 
 /* Begin to sample PID, which must stay un-reaped until rss_sampler_end. Takes no sample yet. */
