@@ -134,7 +134,7 @@ static void describe(const struct compare_thread *self, const struct unwind_outc
 /* libunwind's walk, on its own stack. Its frames are those from self->from on. */
 static void oracle_walk(struct compare_thread *self)
 {
-    bool interrupted = false, begun = false;
+    bool begun = false;
     self->their_depth = 0;
     self->their_signal = false;
     oracle_init_local(&self->cursor, &self->context);
@@ -145,8 +145,8 @@ static void oracle_walk(struct compare_thread *self)
         if (pc == self->from.pc && sp == self->from.sp) begun = true;
         if (!begun) continue;
         if (pc == 0 || self->their_depth == compare_depth) break;
+        bool interrupted = oracle_is_signal_frame(&self->cursor) > 0; /* by a signal, this frame was */
         self->theirs[self->their_depth++] = pc + interrupted;
-        interrupted = oracle_is_signal_frame(&self->cursor) > 0;
         self->their_signal |= interrupted;
     } while (oracle_step(&self->cursor) > 0);
 }
