@@ -143,6 +143,13 @@ check-asan: ## the analyzer's tests with the analyzer built with ASan and UBSan 
 	  SANITIZE='-fsanitize=address,undefined -fno-sanitize-recover=undefined -fno-omit-frame-pointer'
 ASAN_TESTS ?= analyzer
 
+# Each measurement is a program of its own in tests/bench; make bench B=analysis runs one.
+BENCHMARKS := $(sort $(wildcard tests/bench/*.py tests/bench/*.sh))
+bench: ## measure, beside heaptrack where it is installed (make deps-bench); one: make bench B=analysis
+bench: build test-programs
+	$(Q)for benchmark in $(if $B,$(filter tests/bench/$B.%,$(BENCHMARKS)),$(BENCHMARKS)); do \
+	  echo "== $$benchmark"; BUILD='$(abspath $(BUILD))' $$benchmark || exit 1; done
+
 check-fresh: ## `make demo` and `make check` of HEAD in a minimal root file system (needs root, mmdebstrap)
 	$(Q).ci/install_packages mmdebstrap
 	$(Q).ci/check_fresh
@@ -231,6 +238,6 @@ clean: ## remove build/
 ifneq ($(MAKECMDGOALS),clean)
 include $(BUILD)/tests/rules.mk
 endif
-.PHONY: all build clean help check check-kill check-asan check-fresh test-programs test-units deps deps-lint \
+.PHONY: all build clean help check bench check-kill check-asan check-fresh test-programs test-units deps deps-lint \
   deps-bench demo format format-check lint lint-includes lint-hot lint-tidy lint-cppcheck install uninstall
 .SECONDARY: $(TEST_UNITS:.t=_test.o)
