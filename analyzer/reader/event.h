@@ -1,5 +1,6 @@
-/* One record of a trace, decoded: what the reader hands to replay and to `memtrace dump`.
- * Borrowed pointers (stack, text) are valid until the next event is read. */
+/* One record of a trace, decoded: what the reader hands to replay and to `memtrace dump`. Only the fields
+ * named beside the kind are set, and `ticks` to `stream`.
+ * Borrowed pointers (stack, text, module.*) are valid until the next event is read. */
 #ifndef ANALYZER_READER_EVENT_H
 #define ANALYZER_READER_EVENT_H
 
@@ -9,12 +10,12 @@
 #include "memtrace/trace_format.h"
 
 enum event_kind {
-    EVENT_ALLOCATION,    /* block, size, usable, entry, alignment, stack */
-    EVENT_FREE,          /* block */
+    EVENT_ALLOCATION,    /* block, size, usable, pool, realloc_of_block, entry, alignment, stack */
+    EVENT_FREE,          /* block, pool */
     EVENT_REALLOC_BEGIN, /* block: given to realloc */
-    EVENT_REALLOC_END,   /* outcome, size, stack; block: of the begin that it closes, 0 when unknown */
+    EVENT_REALLOC_END,   /* outcome, size, stack; closes the stream's innermost open begin */
     EVENT_FAILED,        /* entry, alignment, size, stack */
-    EVENT_THREAD_START,  /* thread, tid, stack_low, stack_high, thread_pointer */
+    EVENT_THREAD_START,  /* serial, tid, stack_low, stack_high, thread_pointer */
     EVENT_THREAD_END,    /* serial, tid */
     EVENT_MODULE,        /* module */
     EVENT_MODULE_GONE,   /* module.generation, module.start */
@@ -44,7 +45,7 @@ struct event {
     enum event_kind kind;
     uint64_t ticks;   /* the key in the trace's order */
     uint64_t time_ns; /* the same since the trace's start */
-    uint32_t thread;  /* serial number; 0 for records from outside */
+    uint64_t thread;  /* serial number; 0 for records from outside */
     uint32_t lane;
     uint32_t stream; /* serial number, from 0, of the stream that the record stands in */
     uint64_t block;  /* address */
@@ -52,8 +53,7 @@ struct event {
     uint64_t usable; /* bytes; meaningful only if usable_known */
     bool usable_known;
     bool pool;             /* a block of the program's own pool: an address space of its own */
-    bool realloc_of_block; /* allocation by realloc of a block: closes the begin of `previous_block` */
-    uint64_t previous_block;
+    bool realloc_of_block; /* closes the stream's innermost open EVENT_REALLOC_BEGIN, if there is one */
     uint32_t entry;        /* enum trace_entry of allocations and failures */
     uint64_t alignment;    /* bytes, 1 where the call has none */
     uint32_t outcome;      /* enum trace_realloc_outcome */

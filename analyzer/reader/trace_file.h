@@ -40,14 +40,15 @@ uint64_t trace_ns(const struct trace *trace, uint64_t ticks);
 /* The difference of two moments is linear in ticks, but for damaged clocks; ns per tick, for weights. */
 double trace_ns_per_tick(const struct trace *trace);
 
-/* Every module record of the trace, in ascending order of their ticks. */
-size_t trace_modules(const struct trace *trace, const struct module_record **modules);
+/* Every module record of the trace, in ascending order of their ticks. This and the next two go through
+ * all records when the first of them, or event_stream_open, is called. */
+size_t trace_modules(struct trace *trace, const struct module_record **modules);
 
 /* Bytes of records in lanes and outside chunks; 0: a trace without a single record. */
-uint64_t trace_record_bytes(const struct trace *trace);
+uint64_t trace_record_bytes(struct trace *trace);
 /* Chunks whose records ended at one that does not decode, rather than at a zero byte, `committed` or the
  * chunk's end: the file is damaged there. */
-uint64_t trace_damaged_chunks(const struct trace *trace);
+uint64_t trace_damaged_chunks(struct trace *trace);
 
 /* Does the process that wrote the trace still run? Its pid must exist and have been started no later than
  * the trace; in another pid namespace or on another machine the answer is false. */

@@ -1,0 +1,68 @@
+/* The chunks of a trace and what must be known of them before the first record is read: where each one's
+ * records end, which stream it belongs to, every module record and every second-lane run.
+ * For the reader's own use. Source: docs/trace-format.md, "Chunks", "One order". */
+#ifndef ANALYZER_READER_CHUNKS_H
+#define ANALYZER_READER_CHUNKS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include "reader/event.h"
+
+#define CHUNK_NONE UINT32_MAX
+
+struct chunk {
+    uint64_t offset; /* in the file */
+    uint64_t bytes;  /* of the whole chunk, within the mapped file */
+    uint64_t limit;  /* no record reaches beyond, from the chunk's start: `committed` or `bytes` */
+    uint64_t end;    /* of the longest valid prefix, from the chunk's start */
+    uint64_t previous, ticks, monotonic_ns, thread;
+    uint16_t kind, lane;
+    uint32_t stream, next; /* the stream's next chunk or CHUNK_NONE */
+    bool damaged;          /* what ended the prefix is a record that does not decode */
+};
+
+struct chunk_stream {
+    uint32_t first, last; /* chunks */
+    uint16_t kind, lane;
+};
+
+/* What follows a lane entry in a second-lane stream, up to its next one. `start`, `end`, `place`: offsets
+ * in the file. A run without a place (chunk CHUNK_NONE) is a sequence of its own. */
+struct lane_run {
+    uint64_t start, end;
+    uint32_t stream, chunk; /* where it stands */
+    uint32_t place_stream;  /* the first-lane stream that it interrupts, or CHUNK_NONE */
+    uint64_t place;         /* it goes in front of the first record there that begins here or behind */
+};
+
+struct chunk_table {
+    const uint8_t *bytes; /* of the file, mapped */
+    struct chunk *chunks; /* in ascending order of their offsets */
+    size_t count, capacity;
+    struct chunk_stream *streams;
+    size_t stream_count, stream_capacity;
+    struct lane_run *runs; /* by place_stream, place, start; those without a place last */
+    size_t run_count, run_capacity;
+    struct module_record *modules; /* by ticks; they point into the mapped bytes */
+    size_t module_count, module_capacity;
+    uint64_t record_bytes;
+    uint64_t damaged_chunks;
+};
+
+/* Find the chunks of the file that is mapped at BYTES[0..SIZE), whose header says NEXT; FD is asked where
+ * its holes are, so that a file of many GiB of nothing is read in no time. Quick: touches no record. */
+void chunks_find(struct chunk_table *table, int fd, const uint8_t *bytes, uint64_t size, uint64_t next);
+/* Go through all records once: fills in `end`, runs and modules. */
+void chunks_scan(struct chunk_table *table);
+void chunks_free(struct chunk_table *table);
+
+/* Let go of the mapped pages of a chunk that has been read: the analyzer's memory does not grow with the
+ * trace. */
+void chunk_release(const struct chunk_table *table, const struct chunk *chunk);
+
+struct trace;
+/* TRACE's chunks, scanned. */
+const struct chunk_table *trace_chunks(struct trace *trace);
+
+#endif

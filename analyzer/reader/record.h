@@ -1,0 +1,140 @@
+/* The grammar of one record, in one place: chunks.c uses it to find where records end, events.c to decode
+ * them. What needs the decoder's memory (caches, the previous stack) is not here.
+ * Source: docs/trace-format.md, "Records". */
+#ifndef ANALYZER_READER_RECORD_H
+#define ANALYZER_READER_RECORD_H
+
+#include "memtrace/trace_format.h"
+#include "reader/cursor.h"
+
+#define RECORD_BLOCK_SLOTS (1u << TRACE_BLOCK_CACHE_BITS)
+#define RECORD_FRAME_SLOTS (1u << TRACE_FRAME_CACHE_BITS)
+
+/* An address code: an escape's address stands in `escaped`. */
+struct address_code {
+    uint64_t code, escaped;
+};
+
+struct record {
+    uint8_t operation, flags;
+    uint8_t entry, log2_alignment, outcome;
+    uint64_t time_delta;
+    uint64_t size;
+    struct address_code block;
+    uint64_t usable_difference; /* zigzag */
+    uint64_t extension_type, extension_bytes;
+    const uint8_t *payload;
+};
+
+struct stack_delta {
+    uint64_t dropped, added;
+    bool outer_change, truncated;
+    uint64_t outer_dropped, outer_added;
+};
+
+/* What an operation's fields are; flags without a meaning for the operation are ignored. */
+static inline bool record_has_entry(const struct record *r)
+{
+    return r->operation == TRACE_ALIGNED || r->operation == TRACE_FAILED;
+}
+
+static inline bool record_allocates(const struct record *r)
+{
+    return r->operation <= TRACE_ALIGNED || r->operation == TRACE_REALLOC_NULL ||
+           r->operation == TRACE_REALLOCARRAY_NULL;
+}
+
+/* Is the record one with a stack: its own (STACK) or the previous one? */
+static inline bool record_has_stack(const struct record *r)
+{
+    return r->operation != TRACE_FREE && r->operation != TRACE_REALLOC_BEGIN &&
+           r->operation != TRACE_EXTENSION;
+}
+
+static inline struct address_code record_address_code(struct cursor *c, uint64_t slots)
+{
+    struct address_code code = {.code = cursor_uleb128(c)};
+
+    if (code.code == slots) code.escaped = cursor_u64(c);
+    return code;
+}
+
+static inline void record_parse_entry(struct cursor *c, struct record *r)
+{
+    r->entry = cursor_u8(c);
+    r->log2_alignment = cursor_u8(c);
+    if (r->entry < TRACE_ENTRY_MALLOC || r->entry > TRACE_ENTRY_PVALLOC || r->log2_alignment > 63 ||
+        (r->operation == TRACE_ALIGNED && r->entry < TRACE_ENTRY_POSIX_MEMALIGN))
+        cursor_fail(c);
+}
+
+static inline void record_parse_extension(struct cursor *c, struct record *r)
+{
+    r->extension_type = cursor_uleb128(c);
+    r->extension_bytes = cursor_uleb128(c);
+    r->payload = cursor_bytes(c, r->extension_bytes);
+}
+
+/* The record at the cursor up to its stack delta. The caller has seen that a first byte is there and is
+ * not zero. What does not decode leaves the cursor bad. */
+static inline void record_parse(struct cursor *c, struct record *r)
+{
+    uint8_t first = cursor_u8(c);
+
+    r->operation = first & TRACE_OPERATION_MASK;
+    r->flags = first & (uint8_t)~TRACE_OPERATION_MASK;
+    r->size = r->usable_difference = r->time_delta = 0;
+    if (r->operation == TRACE_EXTENSION) {
+        record_parse_extension(c, r);
+        return;
+    }
+    if (r->operation == 0 || r->operation > TRACE_REALLOCARRAY_NULL) {
+        cursor_fail(c);
+        return;
+    }
+    if (r->flags & TRACE_TIMED) r->time_delta = cursor_uleb128(c);
+    if (record_has_entry(r)) record_parse_entry(c, r);
+    if (r->operation == TRACE_REALLOC_END) {
+        r->outcome = cursor_u8(c);
+        if (r->outcome != TRACE_REALLOC_FAILED && r->outcome != TRACE_REALLOC_FREED) cursor_fail(c);
+    }
+    if (record_has_stack(r)) r->size = cursor_uleb128(c);
+    if (r->operation != TRACE_REALLOC_END && r->operation != TRACE_FAILED)
+        r->block = record_address_code(c, RECORD_BLOCK_SLOTS);
+    if (r->flags & TRACE_USABLE && record_allocates(r)) r->usable_difference = cursor_uleb128(c);
+}
+
+/* The usable size that a record with USABLE states; false: no size of 64 bits. USABLE may be NULL. */
+static inline bool record_usable(const struct record *r, uint64_t *usable)
+{
+    int64_t difference = trace_unzigzag(r->usable_difference);
+    uint64_t sum = r->size + (uint64_t)difference;
+
+    if (usable) *usable = sum;
+    return difference < 0 ? sum < r->size : sum >= r->size;
+}
+
+/* The head of a stack delta: `outer_added`, then `added` address codes follow. DEPTH: of the previous
+ * stack. A delta that takes off more frames than there are, or makes too deep a stack, leaves the cursor
+ * bad; otherwise the new depth is returned. */
+static inline size_t record_parse_delta(struct cursor *c, size_t depth, struct stack_delta *delta)
+{
+    uint64_t value = cursor_uleb128(c);
+
+    *delta = (struct stack_delta){.dropped = value >> 1, .outer_change = value & 1};
+    delta->added = cursor_uleb128(c);
+    if (delta->outer_change) {
+        delta->truncated = cursor_u8(c) != 0;
+        delta->outer_dropped = cursor_uleb128(c);
+        delta->outer_added = cursor_uleb128(c);
+    }
+    if (delta->dropped > depth || delta->outer_dropped > depth - delta->dropped ||
+        delta->added > TRACE_MAX_DEPTH || delta->outer_added > TRACE_MAX_DEPTH ||
+        depth - delta->dropped - delta->outer_dropped + delta->outer_added + delta->added > TRACE_MAX_DEPTH) {
+        cursor_fail(c);
+        return 0;
+    }
+    return depth - delta->dropped - delta->outer_dropped + delta->outer_added + delta->added;
+}
+
+#endif

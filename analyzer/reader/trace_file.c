@@ -1,0 +1,436 @@
+#include "reader/trace_file.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <sys/utsname.h>
+#include <time.h>
+#include <unistd.h>
+#include "reader/chunks.h"
+#include "reader/cursor.h"
+#include "util/memory.h"
+#include "util/report_error.h"
+
+struct trace {
+    char *path;
+    int fd;
+    uint8_t *front; /* a copy of the file's first TRACE_HEADER_BYTES: header and info records */
+    struct trace_header header;
+    const uint8_t *bytes; /* mapped: up to the last claimed chunk's end, or the file's */
+    uint64_t size;
+    uint64_t span_ticks, span_ns; /* how far the clock is known to have gone since the start; 0: unknown */
+    uint64_t ns_per_tick;         /* span_ns / span_ticks in 2^-64, rounded down; 0: not less than 1 */
+    struct chunk_table chunks;
+    bool scanned;
+    char *executable, *command_line, *working_directory;
+};
+
+/* --- opening ---------------------------------------------------------------------------------------- */
+
+/* A store that another process cuts while it is mapped cannot be read on, and there is no way back into
+ * the code that met it: say so and end. Only async-signal-safe calls. */
+static void on_bus_error(int signal_number)
+{
+    static const char text[] =
+        "memtrace: the trace was cut, or its disk failed, while it was being read; copy it first and retry\n";
+
+    (void)signal_number;
+    if (write(STDERR_FILENO, text, sizeof(text) - 1) < 0) _exit(EXIT_TROUBLE);
+    _exit(EXIT_TROUBLE);
+}
+
+static int trace_open_file(struct trace *trace, uint64_t *size)
+{
+    struct stat st;
+
+    /* O_NONBLOCK: a named pipe must be refused, not waited for. */
+    trace->fd = open(trace->path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
+    if (trace->fd < 0 || fstat(trace->fd, &st) < 0) {
+        report_error("'%s' cannot be read: %s; %s", trace->path, strerror(errno),
+                     errno == EACCES || errno == EPERM ? "ask its owner, or read it as that user"
+                                                       : "check the name of the trace");
+        return EXIT_TROUBLE;
+    }
+    if (S_ISDIR(st.st_mode)) {
+        report_error("'%s' is a directory, not a trace; name a .mtr file in it", trace->path);
+        return EXIT_TROUBLE;
+    }
+    if (!S_ISREG(st.st_mode)) {
+        report_error("'%s' is not a regular file; a trace is read at many places: save it to a file first",
+                     trace->path);
+        return EXIT_TROUBLE;
+    }
+    if (st.st_size == 0) {
+        report_error("'%s' is empty, not a trace; was the disk full when it was copied?", trace->path);
+        return EXIT_TROUBLE;
+    }
+    *size = (uint64_t)st.st_size;
+    return 0;
+}
+
+/* Read the file's front; *GOT: how much of it there is. */
+static int trace_read_front(struct trace *trace, size_t *got)
+{
+    *got = 0;
+    trace->front = memory_new(TRACE_HEADER_BYTES, 1);
+    while (*got < TRACE_HEADER_BYTES) {
+        ssize_t n = pread(trace->fd, trace->front + *got, TRACE_HEADER_BYTES - *got, (off_t)*got);
+        if (n < 0 && errno == EINTR) continue;
+        if (n < 0) {
+            report_error("'%s' cannot be read: %s; copy it to another disk and retry", trace->path,
+                         strerror(errno));
+            return EXIT_TROUBLE;
+        }
+        if (n == 0) break;
+        *got += (size_t)n;
+    }
+    return 0;
+}
+
+static int trace_check_magic(const struct trace *trace, size_t got)
+{
+    static const uint8_t none[8];
+    size_t length = got < 8 ? got : 8;
+
+    if (got >= 8 && memcmp(trace->front, none, 8) == 0) {
+        report_error("'%s' is not a trace, or one whose program ended before recording began; run it again",
+                     trace->path);
+        return EXIT_TROUBLE;
+    }
+    if (memcmp(trace->front, TRACE_MAGIC, length) != 0) {
+        report_error("'%s' is not a trace: it does not begin with '%s'; record one with LD_PRELOAD or "
+                     "'memtrace run'",
+                     trace->path, TRACE_MAGIC);
+        return EXIT_TROUBLE;
+    }
+    return 0;
+}
+
+/* Byte order and version come first in the header and are judged as soon as they are there: they say more
+ * than a length. */
+static int trace_check_header(struct trace *trace, size_t got)
+{
+    struct trace_header *h = &trace->header;
+
+    memcpy(h, trace->front, sizeof(*h));
+    if (trace_check_magic(trace, got)) return EXIT_TROUBLE;
+    if (got >= 12 && h->byte_order == __builtin_bswap32(TRACE_BYTE_ORDER)) {
+        report_error("'%s' was recorded on a machine of the other byte order; analyze it on one like that",
+                     trace->path);
+        return EXIT_TROUBLE;
+    }
+    if (got >= 16 && h->byte_order == TRACE_BYTE_ORDER && h->version != TRACE_VERSION) {
+        report_error("'%s' is a trace of version %" PRIu32
+                     ", this memtrace reads version %u; use the memtrace "
+                     "that belongs to the libmemtrace.so it was recorded with",
+                     trace->path, h->version, TRACE_VERSION);
+        return EXIT_TROUBLE;
+    }
+    if (got < TRACE_HEADER_BYTES) {
+        report_error(
+            "'%s' is cut off: %zu bytes, the header of a trace alone has %u; was the disk full, or the "
+            "copy not complete?",
+            trace->path, got, TRACE_HEADER_BYTES);
+        return EXIT_TROUBLE;
+    }
+    if (h->byte_order != TRACE_BYTE_ORDER || h->header_bytes != TRACE_HEADER_BYTES ||
+        h->info_offset != TRACE_INFO_OFFSET) {
+        report_error("'%s' has a damaged header (byte order 0x%08" PRIx32 ", header of %" PRIu32
+                     " bytes); fetch the file again from where it was recorded",
+                     trace->path, h->byte_order, h->header_bytes);
+        return EXIT_TROUBLE;
+    }
+    return 0;
+}
+
+static int trace_map(struct trace *trace, uint64_t file_size)
+{
+    void *bytes;
+    struct sigaction action = {.sa_handler = on_bus_error};
+
+    trace->size = trace->header.next < file_size ? trace->header.next : file_size;
+    if (trace->size <= TRACE_HEADER_BYTES) trace->size = TRACE_HEADER_BYTES;
+    bytes = trace->size == (size_t)trace->size
+                ? mmap(NULL, (size_t)trace->size, PROT_READ, MAP_SHARED | MAP_NORESERVE, trace->fd, 0)
+                : MAP_FAILED;
+    if (bytes == MAP_FAILED) {
+        report_error("'%s': %" PRIu64 " bytes cannot be mapped: %s; raise the limit of virtual memory "
+                     "(ulimit -v)",
+                     trace->path, trace->size, strerror(errno));
+        return EXIT_TROUBLE;
+    }
+    trace->bytes = bytes;
+    sigaction(SIGBUS, &action, NULL);
+    return 0;
+}
+
+/* --- the clock -------------------------------------------------------------------------------------- */
+
+struct clock_pair {
+    uint64_t ticks, monotonic_ns;
+};
+
+static void clock_consider(const struct trace *trace, struct clock_pair *best, uint64_t ticks, uint64_t ns)
+{
+    const struct trace_header *h = &trace->header;
+
+    if (ticks <= h->start_ticks || ns < h->start_monotonic_ns) return;
+    if (ns < best->monotonic_ns || (ns == best->monotonic_ns && ticks <= best->ticks)) return;
+    *best = (struct clock_pair){.ticks = ticks, .monotonic_ns = ns};
+}
+
+static void trace_find_clock(struct trace *trace)
+{
+    const struct trace_header *h = &trace->header;
+    struct clock_pair best = {0};
+
+    if (h->clock_kind == TRACE_CLOCK_MONOTONIC) return;
+    if (h->exit.kind && h->exit.ticks) clock_consider(trace, &best, h->exit.ticks, h->exit.monotonic_ns);
+    for (size_t i = 0; i < trace->chunks.count; i++)
+        clock_consider(trace, &best, trace->chunks.chunks[i].ticks, trace->chunks.chunks[i].monotonic_ns);
+    if (!best.ticks) return;
+    trace->span_ticks = best.ticks - h->start_ticks;
+    trace->span_ns = best.monotonic_ns - h->start_monotonic_ns;
+    if (trace->span_ns < trace->span_ticks)
+        trace->ns_per_tick = (uint64_t)(((unsigned __int128)trace->span_ns << 64) / trace->span_ticks);
+}
+
+uint64_t trace_ns(const struct trace *trace, uint64_t ticks)
+{
+    unsigned __int128 product, ns;
+
+    if (ticks <= trace->header.start_ticks) return 0;
+    ticks -= trace->header.start_ticks;
+    if (!trace->span_ticks) return ticks;
+    product = (unsigned __int128)ticks * trace->span_ns;
+    if (trace->ns_per_tick) { /* every event comes here: multiply, at most 1 too low, instead of dividing */
+        uint64_t low = (uint64_t)(((unsigned __int128)ticks * trace->ns_per_tick) >> 64);
+        return low + ((unsigned __int128)(low + 1) * trace->span_ticks <= product);
+    }
+    ns = product / trace->span_ticks;
+    return ns > UINT64_MAX ? UINT64_MAX : (uint64_t)ns;
+}
+
+double trace_ns_per_tick(const struct trace *trace)
+{
+    return trace->span_ticks ? (double)trace->span_ns / (double)trace->span_ticks : 1.0;
+}
+
+/* --- info records ----------------------------------------------------------------------------------- */
+
+const char *trace_info(const struct trace *trace, enum trace_info_kind kind, size_t *length)
+{
+    struct cursor c = {.at = trace->front + TRACE_INFO_OFFSET, .end = trace->front + TRACE_HEADER_BYTES};
+
+    while ((size_t)(c.end - c.at) >= sizeof(struct trace_info)) {
+        struct trace_info info;
+        const uint8_t *payload;
+
+        memcpy(&info, cursor_bytes(&c, sizeof(info)), sizeof(info));
+        payload = cursor_bytes(&c, info.bytes);
+        if (info.kind == 0 || !payload) break;
+        if (info.kind == (uint32_t)kind) {
+            *length = info.bytes;
+            return (const char *)payload;
+        }
+        cursor_bytes(&c, (8 - info.bytes % 8) % 8);
+    }
+    *length = 0;
+    return NULL;
+}
+
+static char *info_text(const struct trace *trace, enum trace_info_kind kind)
+{
+    size_t length;
+    const char *text = trace_info(trace, kind, &length);
+
+    return memory_text(text ? text : "", length);
+}
+
+static bool is_plain_argument(const char *text, size_t length)
+{
+    static const char plain[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_-+=./,:@%^";
+
+    return length > 0 && strspn(text, plain) >= length;
+}
+
+/* One argument, quoted as a shell would take it. Returns behind what was written; at most 4 bytes a byte
+ * of the argument and 2 more. */
+static char *write_argument(char *out, const char *text, size_t length)
+{
+    if (is_plain_argument(text, length)) {
+        memcpy(out, text, length);
+        return out + length;
+    }
+    *out++ = '\'';
+    for (size_t i = 0; i < length; i++) {
+        if (text[i] == '\'') {
+            memcpy(out, "'\\'", 3);
+            out += 3;
+        }
+        *out++ = text[i];
+    }
+    *out++ = '\'';
+    return out;
+}
+
+static char *command_line_text(const struct trace *trace)
+{
+    size_t length;
+    const char *arguments = trace_info(trace, TRACE_INFO_COMMAND_LINE, &length);
+    char *copy = memory_text(arguments ? arguments : "", length); /* every argument ends with a zero now */
+    char *text = memory_new(4 * length + 4, 1);
+    char *out = text;
+
+    for (size_t at = 0; at < length; at += strlen(copy + at) + 1) {
+        if (out != text) *out++ = ' ';
+        out = write_argument(out, copy + at, strlen(copy + at));
+    }
+    *out = '\0';
+    free(copy);
+    return text;
+}
+
+/* --- the doors -------------------------------------------------------------------------------------- */
+
+int trace_open(const char *path, struct trace **out)
+{
+    struct trace *trace = memory_new(1, sizeof(*trace));
+    uint64_t file_size = 0;
+    size_t got = 0;
+
+    trace->path = memory_text(path, strlen(path));
+    trace->fd = -1;
+    if (trace_open_file(trace, &file_size) || trace_read_front(trace, &got) ||
+        trace_check_header(trace, got) || trace_map(trace, file_size)) {
+        trace_close(trace);
+        return EXIT_TROUBLE;
+    }
+    chunks_find(&trace->chunks, trace->fd, trace->bytes, trace->size, trace->header.next);
+    trace_find_clock(trace);
+    trace->executable = info_text(trace, TRACE_INFO_EXECUTABLE);
+    trace->working_directory = info_text(trace, TRACE_INFO_WORKING_DIRECTORY);
+    trace->command_line = command_line_text(trace);
+    *out = trace;
+    return 0;
+}
+
+void trace_close(struct trace *trace)
+{
+    if (!trace) return;
+    chunks_free(&trace->chunks);
+    if (trace->bytes) munmap((void *)(uintptr_t)trace->bytes, (size_t)trace->size);
+    if (trace->fd >= 0) close(trace->fd);
+    free(trace->front);
+    free(trace->executable);
+    free(trace->command_line);
+    free(trace->working_directory);
+    free(trace->path);
+    free(trace);
+}
+
+const char *trace_path(const struct trace *trace)
+{
+    return trace->path;
+}
+
+const struct trace_header *trace_header(const struct trace *trace)
+{
+    return &trace->header;
+}
+
+const char *trace_executable(const struct trace *trace)
+{
+    return trace->executable;
+}
+
+const char *trace_command_line(const struct trace *trace)
+{
+    return trace->command_line;
+}
+
+const char *trace_working_directory(const struct trace *trace)
+{
+    return trace->working_directory;
+}
+
+const struct chunk_table *trace_chunks(struct trace *trace)
+{
+    if (!trace->scanned) chunks_scan(&trace->chunks);
+    trace->scanned = true;
+    return &trace->chunks;
+}
+
+size_t trace_modules(struct trace *trace, const struct module_record **modules)
+{
+    *modules = trace_chunks(trace)->modules;
+    return trace_chunks(trace)->module_count;
+}
+
+uint64_t trace_record_bytes(struct trace *trace)
+{
+    return trace_chunks(trace)->record_bytes;
+}
+
+uint64_t trace_damaged_chunks(struct trace *trace)
+{
+    return trace_chunks(trace)->damaged_chunks;
+}
+
+/* --- does its process still run? -------------------------------------------------------------------- */
+
+/* When process PID was started, in ns since boot (the clock of /proc, which goes on in suspend). */
+static bool process_start(uint32_t pid, uint64_t *ns)
+{
+    char name[64], text[1024];
+    unsigned long long ticks;
+    const char *at;
+    FILE *file;
+    size_t length;
+
+    snprintf(name, sizeof(name), "/proc/%" PRIu32 "/stat", pid);
+    file = fopen(name, "re");
+    if (!file) return false;
+    length = fread(text, 1, sizeof(text) - 1, file);
+    fclose(file);
+    text[length] = '\0';
+    at = strrchr(text, ')'); /* the name before it may hold anything */
+    if (!at ||
+        sscanf(at + 1, " %*c %*d %*d %*d %*d %*d %*u %*u %*u %*u %*u %*u %*u %*d %*d %*d %*d %*d %*d %llu",
+               &ticks) != 1)
+        return false;
+    *ns = ticks * (1000000000ull / (uint64_t)sysconf(_SC_CLK_TCK));
+    return true;
+}
+
+static uint64_t clock_ns(clockid_t clock)
+{
+    struct timespec now;
+
+    clock_gettime(clock, &now);
+    return (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
+}
+
+bool trace_process_runs(const struct trace *trace)
+{
+    const uint64_t slack = 50000000; /* /proc rounds to 10 ms */
+    const struct trace_header *h = &trace->header;
+    uint64_t booted = clock_ns(CLOCK_REALTIME) - clock_ns(CLOCK_BOOTTIME);
+    uint64_t started;
+    struct utsname machine;
+    size_t length;
+    const char *host = trace_info(trace, TRACE_INFO_HOST, &length);
+
+    if (host && uname(&machine) == 0 &&
+        (strlen(machine.nodename) != length || memcmp(host, machine.nodename, length) != 0))
+        return false;
+    if (!process_start(h->pid, &started)) return false;
+    /* In real time: the trace began after this boot, and the process no later than the trace. */
+    return h->start_realtime_ns + slack >= booted + started;
+}
