@@ -164,14 +164,19 @@ static bool is_still_mapped(int descriptor)
     return true;
 }
 
-/* The samples from the trace's start on; an earlier image of the process had the others. */
-static size_t skip_earlier(const struct trace_header *header, const struct rss_sample **samples, size_t count)
+/* The samples that belong to this image: an earlier one of the process had those before its start, and what
+ * the process became by exec those after it. */
+static size_t choose_samples(const struct trace_header *header, const struct rss_sample **samples,
+                             size_t count)
 {
     while (count > 0 && ((*samples)->at.monotonic_ns < header->start_monotonic_ns ||
                          ticks_of(header, &(*samples)->at) < header->start_ticks)) {
         (*samples)++;
         count--;
     }
+    if (header->exit.kind == TRACE_EXIT_EXEC && header->exit.ticks != 0)
+        while (count > 0 && ticks_of(header, &(*samples)[count - 1].at) > header->exit.ticks)
+            count--;
     return count;
 }
 
@@ -181,7 +186,7 @@ static int append(int descriptor, struct trace_header *header, const struct rss_
     struct stat file;
     if (fstat(descriptor, &file) != 0) return -1;
     uint64_t stop = trim_end(descriptor, header, (uint64_t)file.st_size);
-    count = skip_earlier(header, &samples, count);
+    count = choose_samples(header, &samples, count);
     if (!write_header(descriptor, header, end)) return -1;
     if (stop > (uint64_t)file.st_size) return 0; /* somebody cut it: the place to append at is gone */
     bool whole = count == 0 || write_chunk(descriptor, header, samples, count, stop, &stop);
@@ -214,11 +219,12 @@ int outside_append(const char *path, const struct rss_sample *samples, size_t co
     return status;
 }
 
-uint64_t outside_start_ns(const char *path)
+bool outside_start(const char *path, struct moment *start)
 {
     struct trace_header header;
     int descriptor = trim_open(path, &header);
-    if (descriptor < 0) return 0;
+    if (descriptor < 0) return false;
     close(descriptor);
-    return header.start_monotonic_ns;
+    *start = (struct moment){.monotonic_ns = header.start_monotonic_ns, .tsc = header.start_ticks};
+    return true;
 }

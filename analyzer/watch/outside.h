@@ -25,7 +25,7 @@ struct outside_end {
 int outside_append(const char *path, const struct rss_sample *samples, size_t count,
                    const struct outside_end *end, char *reason, size_t size);
 
-/* When the trace at PATH began, CLOCK_MONOTONIC; 0: it cannot be read. */
-uint64_t outside_start_ns(const char *path);
+/* When the trace at PATH began. False: it cannot be read. */
+bool outside_start(const char *path, struct moment *start);
 
 #endif

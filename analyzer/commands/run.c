@@ -1,0 +1,422 @@
+/* memtrace run: record a program and everything that it starts, seen from its parent. It must be no other
+ * program for that: no descriptor, no signal, no exit status may differ from a run without us. */
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+#include "commands/command.h"
+#include "util/memory.h"
+#include "util/options.h"
+#include "util/report_error.h"
+#include "watch/elf_check.h"
+#include "watch/outside.h"
+#include "watch/rss.h"
+#include "watch/spawn.h"
+#include "watch/status.h"
+#include "watch/trim.h"
+
+#define EXIT_OWN_FAILURE  125 /* as env, nice, timeout have it */
+#define EXIT_CANNOT_START 126
+#define EXIT_NOT_FOUND    127
+#define DEFAULT_PATTERN   "memtrace.%n.%p.mtr"
+#define LIMIT_LEAST_BYTES (256u << 10)
+#define NOT_GIVEN         UINT64_MAX
+
+struct run_options {
+    const char *output, *images, *unwinder;
+    uint64_t limit, depth;
+    bool verbose, quiet, force;
+};
+
+static const char *const unwinders[] = {"cfi", "libunwind", NULL};
+
+static const struct option_entry run_entries[] = {
+    {"output", 'o', OPTION_TEXT, offsetof(struct run_options, output), "PATTERN",
+     "where each process writes its trace: %p its pid, %n its name, %h the host, %% a percent sign", NULL},
+    {"images", 0, OPTION_TEXT, offsetof(struct run_options, images), "GLOB,...",
+     "record only programs whose name matches", NULL},
+    {"limit", 0, OPTION_SIZE, offsetof(struct run_options, limit), "SIZE",
+     "stop recording when a trace has grown to this", NULL},
+    {"depth", 0, OPTION_COUNT, offsetof(struct run_options, depth), "N", "frames of a stack, 1 to 4096 (512)",
+     NULL},
+    {"unwinder", 0, OPTION_CHOICE, offsetof(struct run_options, unwinder), "NAME",
+     "cfi (the default) or libunwind", unwinders},
+    {"force", 0, OPTION_FLAG, offsetof(struct run_options, force), NULL,
+     "run the program even if it cannot be recorded itself: what it starts may be", NULL},
+    {"verbose", 'v', OPTION_FLAG, offsetof(struct run_options, verbose), NULL,
+     "let each recorded process say on stderr what it does", NULL},
+    {"quiet", 'q', OPTION_FLAG, offsetof(struct run_options, quiet), NULL,
+     "do not say at the end where the trace is", NULL},
+};
+
+static const struct options_usage run_usage = {
+    .command = "run",
+    .operands = "[--] PROGRAM [ARGUMENT...]",
+    .help = "run a program, recording it and what it starts",
+    .details = "Traces are written to the working directory as " DEFAULT_PATTERN " unless -o or\n"
+               "MEMTRACE_OUTPUT says otherwise. A pattern that names a directory puts them there.\n"
+               "RSS, PSS and USS of PROGRAM are sampled from outside and added to its trace.\n"
+               "Signals are passed on. The exit status is the program's, 128 + N when signal N ended\n"
+               "it; 125 when memtrace itself failed, 126 when PROGRAM could not be started, 127 when\n"
+               "it was not found.\n",
+    .entries = run_entries,
+    .entry_count = sizeof run_entries / sizeof run_entries[0],
+    .operands_min = 1,
+    .operands_max = SIZE_MAX,
+    .stop_at_operand = true,
+};
+
+/* --- Before ------------------------------------------------------------------------------------- */
+
+/* Where the recorder's library is: beside this command (build/), or where `make install` puts it. 0, or -1:
+ * reported. */
+static int find_recorder(char *path)
+{
+    static const char *const places[] = {"libmemtrace.so", "../lib/memtrace/libmemtrace.so"};
+    char self[PATH_MAX], candidate[PATH_MAX + 64];
+    ssize_t length = readlink("/proc/self/exe", self, sizeof self - 1);
+    self[length > 0 ? length : 0] = '\0';
+    char *slash = strrchr(self, '/');
+    if (slash != NULL) slash[1] = '\0';
+    for (size_t i = 0; i < sizeof places / sizeof places[0]; i++) {
+        snprintf(candidate, sizeof candidate, "%s%s", self, places[i]);
+        if (realpath(candidate, path) == NULL) continue;
+        if (path[strcspn(path, ": ")] == '\0') return 0;
+        report_error(
+            "LD_PRELOAD cannot name '%s': a blank or a colon ends a name in it; install memtrace elsewhere",
+            path);
+        return -1;
+    }
+    report_error("libmemtrace.so is neither in '%s' nor in '%s../lib/memtrace': build or install it (make, "
+                 "make install)",
+                 self, self);
+    return -1;
+}
+
+static int check_options(const struct run_options *options)
+{
+    if (options->limit != NOT_GIVEN && options->limit < LIMIT_LEAST_BYTES)
+        report_error("--limit %llu is too small for a trace: 256K at least",
+                     (unsigned long long)options->limit);
+    else if (options->depth != NOT_GIVEN && (options->depth < 1 || options->depth > TRACE_MAX_DEPTH))
+        report_error("--depth %llu: 1 to %u frames can be recorded", (unsigned long long)options->depth,
+                     TRACE_MAX_DEPTH);
+    else
+        return 0;
+    return -1;
+}
+
+/* Descriptors 0 to 2 may come to us closed. What we open must not become one of them: a line for
+ * stderr would go to it. Close-on-exec, so that the program finds them closed as well. */
+static void occupy_standard_descriptors(void)
+{
+    for (int descriptor = 0; descriptor <= 2; descriptor++)
+        if (fcntl(descriptor, F_GETFD) < 0 && open("/dev/null", O_RDWR | O_CLOEXEC) < 0) return;
+}
+
+static const char *working_directory(void)
+{
+    char *directory = getcwd(NULL, 0);
+    return directory != NULL ? directory : ".";
+}
+
+/* MEMTRACE_OUTPUT for PATTERN, absolute: processes of the tree may change their working directory, and their
+ * traces should still be together. A percent sign of the working directory's own name is doubled. */
+static char *absolute_pattern(const char *pattern)
+{
+    struct stat file;
+    if (stat(pattern, &file) == 0 && S_ISDIR(file.st_mode))
+        pattern = memory_format("%s/%s", pattern, DEFAULT_PATTERN);
+    if (*pattern == '/') return memory_format("%s", pattern);
+    const char *directory = working_directory();
+    char *escaped = memory_new(strlen(directory) * 2 + 1, 1), *to = escaped;
+    for (; *directory != '\0'; directory++) {
+        if (*directory == '%') *to++ = '%';
+        *to++ = *directory;
+    }
+    return memory_format("%s/%s", escaped, pattern);
+}
+
+/* --- The program's environment: ours, with a few variables set --------------------------------- */
+
+struct environment {
+    char **variables; /* ends with NULL */
+    size_t count, capacity;
+};
+
+static void environment_add(struct environment *environment, char *variable)
+{
+    environment->variables =
+        memory_grow(environment->variables, &environment->capacity, environment->count, sizeof variable);
+    environment->variables[environment->count++] = variable;
+}
+
+static void environment_set(struct environment *environment, const char *name, const char *value)
+{
+    char *variable = memory_format("%s=%s", name, value);
+    size_t length = strlen(name) + 1;
+    for (size_t i = 0; i < environment->count; i++)
+        if (strncmp(environment->variables[i], variable, length) == 0) {
+            environment->variables[i] = variable;
+            return;
+        }
+    environment_add(environment, variable);
+}
+
+static void environment_set_number(struct environment *environment, const char *name, uint64_t value)
+{
+    char text[32];
+    snprintf(text, sizeof text, "%llu", (unsigned long long)value);
+    if (value != NOT_GIVEN) environment_set(environment, name, text);
+}
+
+static char **make_environment(const struct run_options *options, const char *recorder,
+                               const struct status *status)
+{
+    struct environment made = {.variables = NULL};
+    char status_file[64];
+    for (char **variable = environ; *variable != NULL; variable++)
+        environment_add(&made, *variable);
+    const char *preloaded = getenv("LD_PRELOAD");
+    bool others = preloaded != NULL && *preloaded != '\0';
+    environment_set(&made, "LD_PRELOAD", others ? memory_format("%s:%s", recorder, preloaded) : recorder);
+    const char *inherited = getenv("MEMTRACE_OUTPUT");
+    if (options->output != NULL)
+        environment_set(&made, "MEMTRACE_OUTPUT", absolute_pattern(options->output));
+    else if (inherited == NULL || *inherited == '\0')
+        environment_set(&made, "MEMTRACE_OUTPUT", absolute_pattern(DEFAULT_PATTERN));
+    if (options->images != NULL) environment_set(&made, "MEMTRACE_IMAGES", options->images);
+    if (options->unwinder != NULL) environment_set(&made, "MEMTRACE_UNWINDER", options->unwinder);
+    if (options->verbose) environment_set(&made, "MEMTRACE_VERBOSE", "1");
+    environment_set_number(&made, "MEMTRACE_LIMIT", options->limit);
+    environment_set_number(&made, "MEMTRACE_DEPTH", options->depth);
+    status_path(status, status_file, sizeof status_file);
+    environment_set(&made, "MEMTRACE_STATUS", status_file);
+    environment_add(&made, NULL);
+    return made.variables;
+}
+
+/* --- After --------------------------------------------------------------------------------------- */
+
+struct recorded {
+    size_t traces;      /* of all processes */
+    const char *path;   /* of the program's last image; NULL: that has none */
+    const char *other;  /* of another process or an earlier image; NULL: none */
+    const char *reason; /* why the program's last image has none; NULL: nobody said */
+    char trouble[256];  /* why nothing could be added to its trace; "": it was */
+};
+
+static uint64_t largest_sample(const struct rss_sample *samples, size_t count)
+{
+    uint64_t largest = 0;
+    for (size_t i = 0; i < count; i++) {
+        if (samples[i].rss_bytes > largest) largest = samples[i].rss_bytes;
+        if (samples[i].peak_rss_bytes > largest) largest = samples[i].peak_rss_bytes;
+    }
+    return largest;
+}
+
+/* ru_maxrss is the program's peak only with three reservations: it is that of all images of the process, ours
+ * before the exec included (FLOOR), and wait4 puts that of waited-for children in. Else the samples say what
+ * they can. */
+static uint64_t peak_rss(const struct child *child, const struct rss_sampler *sampler, bool one_image,
+                         uint64_t floor)
+{
+    uint64_t reported = (uint64_t)child->usage.ru_maxrss * 1024;
+    if (one_image && child->waited_children_faults == 0 && reported > floor) return reported;
+    return largest_sample(sampler->samples, sampler->count);
+}
+
+/* How many samples were taken before START_NS of CLOCK_MONOTONIC. */
+static size_t samples_before(const struct rss_sampler *sampler, uint64_t start_ns)
+{
+    size_t count = 0;
+    while (count < sampler->count && sampler->samples[count].at.monotonic_ns < start_ns)
+        count++;
+    return count;
+}
+
+/* Complete the traces of the program's images, from the last to the first: each one ends where the next
+ * begins. */
+static void finish_program(const struct status *status, const struct child *child,
+                           const struct rss_sampler *sampler, uint64_t floor, struct moment ended,
+                           struct recorded *recorded)
+{
+    bool last = true;
+    size_t images = 0, samples = sampler->count;
+    for (size_t i = 0; i < status->count; i++)
+        if (status->lines[i].pid == child->pid) images++;
+    struct outside_end end = {.known = true, .signalled = child->signalled, .code = child->code, .at = ended};
+    end.peak_rss_bytes = peak_rss(child, sampler, images == 1, floor);
+    for (size_t i = status->count; i-- > 0;) {
+        const struct status_line *line = &status->lines[i];
+        char reason[256] = "";
+        if (line->pid != child->pid) continue;
+        if (line->traced) {
+            outside_append(line->text, sampler->samples, samples, &end, reason, sizeof reason);
+            if (outside_start(line->text, &end.at)) samples = samples_before(sampler, end.at.monotonic_ns);
+        }
+        if (last) {
+            recorded->path = line->traced ? line->text : NULL;
+            recorded->reason = line->traced ? NULL : line->text;
+            snprintf(recorded->trouble, sizeof recorded->trouble, "%s", reason);
+        } else if (line->traced && recorded->other == NULL) {
+            recorded->other = line->text;
+        }
+        last = false;
+        end.known = false;
+        end.peak_rss_bytes = 0;
+    }
+}
+
+/* Traces of other processes: these trim their own at exit, unless they were killed. One that still runs keeps
+ * its. */
+static void finish_others(const struct status *status, const struct child *child, struct recorded *recorded)
+{
+    for (size_t i = 0; i < status->count; i++) {
+        if (!status->lines[i].traced) continue;
+        recorded->traces++;
+        if (status->lines[i].pid == child->pid) continue;
+        trim_if_dead(status->lines[i].text);
+        if (recorded->other == NULL) recorded->other = status->lines[i].text;
+    }
+}
+
+/* PATH as the user would type it: relative where it lies below the working directory, quoted where needed. */
+static char *typed_path(const char *path)
+{
+    const char *directory = working_directory();
+    size_t length = strlen(directory);
+    if (strncmp(path, directory, length) == 0 && path[length] == '/' && length > 1) path += length + 1;
+    if (path[strspn(path, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789/._-+,:@%=")] ==
+        '\0')
+        return memory_format("%s%s", *path == '-' ? "./" : "", path);
+    char *quoted = memory_new(strlen(path) * 4 + 3, 1), *to = quoted;
+    *to++ = '\'';
+    for (; *path != '\0'; path++)
+        to = *path == '\'' ? stpcpy(to, "'\\''") : (*to = *path, to + 1);
+    *to = '\'';
+    return quoted;
+}
+
+static const char *missing_reason(const struct recorded *recorded)
+{
+    const char *disabled = getenv("MEMTRACE_DISABLE");
+    if (recorded->reason != NULL) return recorded->reason;
+    if (disabled != NULL && *disabled != '\0' && strcmp(disabled, "0") != 0) return "MEMTRACE_DISABLE is set";
+    return "it ended before the recorder was loaded, or its loader refused it";
+}
+
+static void tell(const struct run_options *options, const struct recorded *recorded)
+{
+    if (recorded->path == NULL && recorded->other == NULL) {
+        report_error("nothing was recorded: %s", missing_reason(recorded));
+    } else if (recorded->path == NULL) {
+        report_error("the program itself was not recorded (%s), but %zu other%s; see: memtrace report %s",
+                     missing_reason(recorded), recorded->traces, recorded->traces == 1 ? " was" : "s were",
+                     typed_path(recorded->other));
+    } else if (recorded->trouble[0] != '\0') {
+        report_error(
+            "recorded, but how it ended and its RSS could not be added (%s); see: memtrace report %s",
+            recorded->trouble, typed_path(recorded->path));
+    } else if (!options->quiet && recorded->traces == 1) {
+        report_error("recorded; see: memtrace report %s", typed_path(recorded->path));
+    } else if (!options->quiet) {
+        report_error("recorded, %zu traces in all; see: memtrace report %s", recorded->traces,
+                     typed_path(recorded->path));
+    }
+}
+
+/* --- The command ------------------------------------------------------------------------------- */
+
+static int cannot_start(const char *program, int reason)
+{
+    char found[PATH_MAX];
+    if (reason < 0) {
+        report_error("cannot start '%s': %s", program, strerror(-reason));
+        return EXIT_OWN_FAILURE;
+    }
+    if (reason == ENOENT && elf_find(program, found, sizeof found) == 0)
+        report_error("cannot run '%s': the interpreter that it names does not exist", program);
+    else if (reason == ENOENT && strchr(program, '/') == NULL)
+        report_error("cannot run '%s': it is nowhere along PATH", program);
+    else
+        report_error("cannot run '%s': %s", program, strerror(reason));
+    return reason == ENOENT ? EXIT_NOT_FOUND : EXIT_CANNOT_START;
+}
+
+/* Whether to go on: nothing speaks against recording PROGRAM, or --force was given. */
+static bool may_start(const struct run_options *options, const char *program, const char *recorder)
+{
+    char found[PATH_MAX], reason[PATH_MAX + 512];
+    if (elf_find(program, found, sizeof found) != 0) return true; /* exec says it better */
+    if (elf_can_be_recorded(found, recorder, reason, sizeof reason)) return true;
+    if (options->force) {
+        if (!options->quiet) report_error("'%s' itself will not be recorded: %s", found, reason);
+        return true;
+    }
+    report_error("cannot record '%s': %s (--force runs it all the same)", found, reason);
+    return false;
+}
+
+static struct moment watch_child(struct child *child, struct rss_sampler *sampler)
+{
+    rss_sampler_begin(sampler, child->pid);
+    do {
+        rss_sampler_take(sampler);
+    } while (!child_wait(child, sampler->next_ns));
+    rss_sampler_end(sampler);
+    return moment_now();
+}
+
+static int run_program(const struct run_options *options, char **argv, const char *recorder)
+{
+    struct status status;
+    struct child child;
+    struct rss_sampler sampler;
+    struct recorded recorded = {.traces = 0};
+    struct rusage own;
+    status_begin(&status);
+    char **environment = make_environment(options, recorder, &status);
+    getrusage(RUSAGE_SELF, &own);
+    int reason = child_start(&child, argv, environment);
+    if (reason != 0) {
+        status_end(&status);
+        return cannot_start(argv[0], reason);
+    }
+    struct moment ended = watch_child(&child, &sampler);
+    child_reap(&child);
+    status_read(&status);
+    finish_program(&status, &child, &sampler, (uint64_t)own.ru_maxrss * 1024, ended, &recorded);
+    finish_others(&status, &child, &recorded);
+    tell(options, &recorded);
+    rss_sampler_free(&sampler);
+    status_end(&status);
+    return child.signalled ? 128 + child.code : child.code;
+}
+
+static int run_main(int argc, char **argv)
+{
+    struct run_options options = {.limit = NOT_GIVEN, .depth = NOT_GIVEN};
+    char recorder[PATH_MAX];
+    size_t operands;
+    switch (options_parse(&run_usage, &options, argc, argv, &operands)) {
+    case OPTIONS_HELPED:
+        return EXIT_SUCCESS;
+    case OPTIONS_WRONG:
+        return EXIT_OWN_FAILURE;
+    case OPTIONS_READY:
+        break;
+    }
+    occupy_standard_descriptors();
+    if (check_options(&options) != 0 || find_recorder(recorder) != 0) return EXIT_OWN_FAILURE;
+    argv[1 + operands] = NULL;
+    if (!may_start(&options, argv[1], recorder)) return EXIT_OWN_FAILURE;
+    return run_program(&options, argv + 1, recorder);
+}
+
+const struct command command_run = {"run", "run a program, recording it and what it starts", run_main};
