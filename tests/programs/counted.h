@@ -48,12 +48,14 @@ static inline void *counted_realloc(void *block, size_t size)
     return counted_result(moved, size);
 }
 
-/* Print the counts. By snprintf and write: stdio's buffer would be an allocation, and dprintf makes one, too. */
+/* Print the counts. By snprintf and write: stdio's buffer would be an allocation, and dprintf makes one, too.
+ */
 static inline int counted_print(void)
 {
     char line[160];
-    int length = snprintf(line, sizeof(line), "allocations=%llu frees=%llu allocated_bytes=%llu failed=%llu\n",
-                          counted_allocations, counted_frees, counted_bytes, counted_failures);
+    int length =
+        snprintf(line, sizeof(line), "allocations=%llu frees=%llu allocated_bytes=%llu failed=%llu\n",
+                 counted_allocations, counted_frees, counted_bytes, counted_failures);
     return write(1, line, (size_t)length) == length ? 0 : 1;
 }
 
