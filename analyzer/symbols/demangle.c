@@ -10,15 +10,11 @@
 
 char *demangle(const char *name)
 {
-    if (strnlen(name, MANGLED_MAX) == MANGLED_MAX)
-        return NULL;
-    if (strncmp(name, "_R", 2) == 0)
-        return rust_demangle(name, 0);
-    if (strncmp(name, "_Z", 2) != 0)
-        return NULL;
+    if (strnlen(name, MANGLED_MAX) == MANGLED_MAX) return NULL;
+    if (strncmp(name, "_R", 2) == 0) return rust_demangle(name, 0);
+    if (strncmp(name, "_Z", 2) != 0) return NULL;
     /* Rust's legacy names are C++ names that end in a hash: the Rust demangler knows them, and drops it. */
     char *rust = rust_demangle(name, 0);
-    if (rust != NULL)
-        return rust;
+    if (rust != NULL) return rust;
     return cplus_demangle_v3(name, DMGL_PARAMS | DMGL_ANSI);
 }

@@ -1,0 +1,29 @@
+/* memtrace timeline: the result of the reducer `timeline` as a table. */
+#include "commands/command.h"
+#include "commands/traces.h"
+
+static const struct option_entry entries[] = {
+    OPTION_FORMAT_ENTRY,
+    OPTION_OUTPUT_ENTRY,
+    {"rows", 'r', OPTION_COUNT, offsetof(struct table_options, rows), "N",
+     "at most so many moments (default 2000; at least 16)", NULL},
+};
+
+static const struct options_usage usage = {
+    .command = "timeline",
+    .operands = "TRACE...",
+    .help = "Live bytes and blocks, allocations so far, RSS and marks over time",
+    .details = "Peaks are exact however few rows there are. rss_bytes stands where the trace has a sample.\n",
+    .entries = entries,
+    .entry_count = sizeof entries / sizeof *entries,
+    .operands_min = 1,
+    .operands_max = SIZE_MAX,
+};
+
+static int run(int argc, char **argv)
+{
+    struct table_options options = {.format = "text"};
+    return table_command(&usage, "timeline", &options, argc, argv);
+}
+
+const struct command command_timeline = {"timeline", "live heap, RSS and marks over time", run};

@@ -1,0 +1,15 @@
+#include "renderers/numbers.h"
+
+#include <math.h>
+#include <stdlib.h>
+
+void number_print(struct output *output, double real)
+{
+    char text[40];
+    if (!isfinite(real)) real = 0;
+    for (int digits = 1; digits <= 17; digits++) {
+        snprintf(text, sizeof text, "%.*g", digits, real);
+        if (strtod(text, NULL) == real) break;
+    }
+    output_text(output, text);
+}

@@ -1,0 +1,316 @@
+/* The one-screen summary of `memtrace report`: what ran and how it ended, whether the record is whole, the
+ * heap with RSS next to it, the places behind the peak, what was left at the end, what to ask next.
+ * Consumer: a person at a terminal 100 columns wide. */
+#include <inttypes.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include "renderers/frames.h"
+#include "renderers/places.h"
+#include "renderers/renderer.h"
+#include "util/memory.h"
+#include "util/units.h"
+
+#define WIDTH   100
+#define CALLERS 4 /* shown behind a place, as far as the line has room */
+
+struct report {
+    const struct report_facts *facts;
+    const struct render_context *context;
+    struct output *output;
+};
+
+/* A text of UNITS: a compound literal lives to the end of the calling block. */
+#define BYTES(value)   units_bytes((char[UNITS_TEXT_BYTES]){0}, value)
+#define NS(value)      units_ns((char[UNITS_TEXT_BYTES]){0}, value)
+#define COUNT(value)   units_count((char[UNITS_TEXT_BYTES]){0}, value)
+#define PERCENT(value) units_percent((char[UNITS_TEXT_BYTES]){0}, value)
+
+static struct result_value metric(const struct report *report, const char *name)
+{
+    return result_get(report->facts->metrics, 0, name);
+}
+
+/* 0 where it is unknown. */
+static int64_t number(const struct report *report, const char *name)
+{
+    struct result_value value = metric(report, name);
+    return value.is_null ? 0 : value.integer;
+}
+
+static const char *text(const struct report *report, const char *name)
+{
+    struct result_value value = metric(report, name);
+    return value.is_null ? "" : value.text;
+}
+
+static double share(int64_t part, int64_t whole)
+{
+    return whole > 0 ? 100.0 * (double)part / (double)whole : 0;
+}
+
+static const char *plural(int64_t count)
+{
+    return count == 1 ? "" : "s";
+}
+
+/* TEXT in at most WIDTH columns; the end of a longer one is cut. Bytes that upset a terminal become '?'. */
+static void print_cut(struct output *output, const char *line, size_t width)
+{
+    size_t length = strlen(line);
+    size_t shown = length <= width ? length : width - 3;
+    for (size_t i = 0; i < shown; i++)
+        output_print(output, "%c", (unsigned char)line[i] < 0x20 || line[i] == 0x7f ? '?' : line[i]);
+    output_text(output, length <= width ? "\n" : "...\n");
+}
+
+static const char *exit_words(const struct report *report, char *buffer, size_t size)
+{
+    const char *kind = text(report, "exit_kind");
+    long long code = (long long)number(report, "exit_code");
+    if (strcmp(kind, "exit") == 0)
+        snprintf(buffer, size, "exit status %lld", code & 0xff);
+    else if (strcmp(kind, "_exit") == 0 || strcmp(kind, "quick_exit") == 0)
+        snprintf(buffer, size, "ended by %s(%lld)", kind, code);
+    else if (strcmp(kind, "abort") == 0)
+        snprintf(buffer, size, "ended by abort()");
+    else if (strcmp(kind, "exec") == 0)
+        snprintf(buffer, size, "went on as another program (exec)");
+    else if (strcmp(kind, "signal") == 0)
+        snprintf(buffer, size, "killed by signal %lld (SIG%s)", code,
+                 sigabbrev_np((int)code) != NULL ? sigabbrev_np((int)code) : "?");
+    else if (report->facts->still_running || strcmp(kind, "running") == 0)
+        snprintf(buffer, size, "still running: figures are up to now");
+    else
+        snprintf(buffer, size, "its end was not seen (killed, or the machine went down)");
+    return buffer;
+}
+
+static void report_what_ran(const struct report *report)
+{
+    char started[32], line[160];
+    time_t seconds = (time_t)(report->facts->started_ns / 1000000000);
+    struct tm utc;
+    strftime(started, sizeof started, "%Y-%m-%d %H:%M:%S UTC", gmtime_r(&seconds, &utc));
+    const char *command = text(report, "command_line");
+    print_cut(report->output, *command != '\0' ? command : text(report, "executable"), WIDTH);
+    output_print(report->output, "  pid %" PRId64 ", started %s, ran %s, %s\n", number(report, "pid"), started,
+                 NS(number(report, "duration_ns")), exit_words(report, line, sizeof line));
+}
+
+static void report_completeness(const struct report *report)
+{
+    struct output *output = report->output;
+    struct result_value complete = metric(report, "complete");
+    int64_t lost = number(report, "events_lost"), truncated = number(report, "truncated_stacks");
+    if (!complete.is_null && !complete.boolean)
+        output_print(output, "  NOT COMPLETE: recording stopped before the program did: %s\n",
+                     text(report, "stopped_because"));
+    else
+        output_print(output, "  complete: %s events%s\n", COUNT(number(report, "events")),
+                     lost == 0 ? ", none lost" : "");
+    if (lost > 0)
+        output_print(output, "  %s event%s lost: figures are too low by that much\n", COUNT(lost), plural(lost));
+    if (truncated > 0)
+        output_print(output, "  %s stack%s deeper than the recorder's limit: outermost frames are missing\n",
+                     COUNT(truncated), plural(truncated));
+    if (report->facts->damaged_chunks > 0)
+        output_print(output, "  the file is damaged in %s place%s: what is readable is shown\n",
+                     COUNT((int64_t)report->facts->damaged_chunks), plural((int64_t)report->facts->damaged_chunks));
+    if (report->facts->fork_child)
+        output_text(output, "  a fork child: blocks that its parent allocated are not in these figures\n");
+}
+
+static void report_growth(const struct report *report, const char *what)
+{
+    char baseline[64], growth[64], percent[64];
+    snprintf(baseline, sizeof baseline, "baseline_%s_bytes", what);
+    snprintf(growth, sizeof growth, "growth_%s_bytes", what);
+    snprintf(percent, sizeof percent, "growth_%s_percent", what);
+    if (metric(report, baseline).is_null)
+        return;
+    const char *is = text(report, "baseline_is");
+    output_print(report->output, "            baseline %s (%s), growth %s", BYTES(number(report, baseline)),
+                 strcmp(is, "mark") == 0   ? "at the mark 'baseline'"
+                 : strcmp(is, "main") == 0 ? "at main"
+                                           : "at start",
+                 BYTES(number(report, growth)));
+    struct result_value rate = metric(report, percent);
+    if (!rate.is_null)
+        output_print(report->output, " (%s)", PERCENT(rate.real));
+    output_text(report->output, "\n");
+}
+
+static void report_heap(const struct report *report)
+{
+    struct output *output = report->output;
+    int64_t allocations = number(report, "allocations"), temporary = number(report, "temporary_allocations");
+    output_print(output, "heap        peak %s in %s blocks, %s after the start\n",
+                 BYTES(number(report, "peak_live_bytes")), COUNT(number(report, "peak_live_blocks")),
+                 NS(number(report, "peak_at_ns")));
+    report_growth(report, "live");
+    output_print(output, "            %s allocation%s of %s in all, %s frees; %s temporary (%s)\n", COUNT(allocations),
+                 plural(allocations), BYTES(number(report, "allocated_bytes")), COUNT(number(report, "frees")),
+                 COUNT(temporary), PERCENT(share(temporary, allocations)));
+    int64_t failed = number(report, "failed_allocations"), unknown = number(report, "frees_of_unknown_blocks");
+    if (failed > 0)
+        output_print(output, "            %s allocation%s failed\n", COUNT(failed), plural(failed));
+    if (unknown > 0)
+        output_print(output, "            %s free%s of blocks whose allocation was not seen\n", COUNT(unknown),
+                     plural(unknown));
+    if (number(report, "pool_allocations") > 0)
+        output_print(output, "            pools of its own: %s blocks taken, %s given back, %s live at the end\n",
+                     COUNT(number(report, "pool_allocations")), COUNT(number(report, "pool_frees")),
+                     BYTES(number(report, "pool_live_bytes_at_end")));
+}
+
+static void report_rss(const struct report *report)
+{
+    struct output *output = report->output;
+    if (strcmp(text(report, "rss_is"), "none") == 0 || metric(report, "peak_rss_bytes").is_null) {
+        output_text(output, "RSS         not sampled; 'memtrace run -- PROGRAM' does so from outside\n");
+        return;
+    }
+    output_print(output, "RSS         peak %s", BYTES(number(report, "peak_rss_bytes")));
+    if (!metric(report, "final_rss_bytes").is_null)
+        output_print(output, ", at the end %s", BYTES(number(report, "final_rss_bytes")));
+    if (number(report, "recorder_rss_bytes") > 0)
+        output_print(output, "; of it the recorder's own %s", BYTES(number(report, "recorder_rss_bytes")));
+    output_text(output, "\n");
+    report_growth(report, "rss");
+}
+
+/* " <- CALLER <- ...": the next frames outward of the place at SITE, as far as the line has room. */
+static void print_callers(struct output *output, const struct frame_list *list, size_t site, size_t indent)
+{
+    char line[WIDTH + 1] = "";
+    size_t used = 0;
+    for (size_t i = site + 1, shown = 0; i < list->count && shown < CALLERS; i++) {
+        const struct symbol_frame *frame = list->frames[i];
+        /* Below main stands how libc starts programs: true of every site, so of no use. */
+        if (!frame->named && shown > 0)
+            break;
+        char *label = frame_label(frame);
+        int wanted = snprintf(line + used, sizeof line - used, "%s%s", shown > 0 ? " <- " : "<- ", label);
+        free(label);
+        if (used + (size_t)wanted + indent > WIDTH) {
+            if (shown > 0)
+                line[used] = '\0';
+            break;
+        }
+        used += (size_t)wanted;
+        shown++;
+        if (strcmp(frame->function, "main") == 0)
+            break;
+    }
+    if (*line != '\0') {
+        output_print(output, "%*s", (int)indent, "");
+        print_cut(output, line, WIDTH - indent);
+    }
+}
+
+/* The first rows of PLACES, each with its share of TOTAL and its callers. */
+static void report_places(const struct report *report, const struct result *places, const char *bytes_column,
+                          const char *blocks_column, int64_t total)
+{
+    struct frames *frames = frames_new(places, report->context->symbolizer);
+    size_t shown = 0;
+    for (size_t row = 0; row < places->row_count && shown < report->context->top; row++) {
+        int64_t bytes = result_get(places, row, bytes_column).integer;
+        struct result_value stack = result_get(places, row, "stack");
+        if (bytes <= 0 || stack.is_null)
+            break;
+        struct frame_list list = frames_of_stack(frames, stack.stack);
+        size_t site = frames_site(&list);
+        char *label = list.count > 0 ? frame_label(list.frames[site]) : memory_format("(no stack was recorded)");
+        output_print(report->output, "  %10s %7s %9s  ", BYTES(bytes), PERCENT(share(bytes, total)),
+                     COUNT(result_get(places, row, blocks_column).integer));
+        print_cut(report->output, label, WIDTH - 32);
+        free(label);
+        print_callers(report->output, &list, site, 34);
+        shown++;
+    }
+    if (shown < places->row_count) {
+        int64_t rest = 0, left = 0;
+        for (size_t row = shown; row < places->row_count; row++) {
+            int64_t bytes = result_get(places, row, bytes_column).integer;
+            rest += bytes;
+            left += bytes > 0;
+        }
+        if (left > 0)
+            output_print(report->output, "  %10s %7s            in %s other place%s\n", BYTES(rest),
+                         PERCENT(share(rest, total)), COUNT(left), plural(left));
+    }
+    frames_free(frames);
+}
+
+static void report_peak_sites(const struct report *report)
+{
+    int64_t peak = number(report, "peak_live_bytes");
+    struct result *places = places_of(report->facts->sites, report->context->symbolizer, "peak_bytes");
+    output_print(report->output, "\n%12s %7s %9s  what was live at the peak (%s)\n", "bytes", "share", "blocks",
+                 BYTES(peak));
+    report_places(report, places, "peak_bytes", "peak_blocks", peak);
+    result_free(places);
+}
+
+static void report_outstanding(const struct report *report)
+{
+    int64_t bytes = number(report, "leaked_bytes"), blocks = number(report, "leaked_allocations");
+    if (blocks == 0) {
+        output_text(report->output, "\nNo block was outstanding at the end.\n");
+        return;
+    }
+    struct result *places = places_of(report->facts->leaks, report->context->symbolizer, "bytes");
+    output_print(report->output, "\n%12s %7s %9s  outstanding at the end: %s in %s block%s%s\n", "bytes", "share",
+                 "blocks", BYTES(bytes), COUNT(blocks), plural(blocks),
+                 strcmp(text(report, "leaked_is"), "outstanding") == 0 ? " (leaked or still reachable)" : "");
+    report_places(report, places, "bytes", "blocks", bytes);
+    result_free(places);
+}
+
+static void report_nothing(const struct report *report)
+{
+    output_print(report->output,
+                 "\nNo allocation was recorded: the trace has %s.\n"
+                 "A program that never calls malloc leaves such a trace, and one that ended before its first call.\n",
+                 report->facts->has_events ? "events, but none of an allocation" : "no events");
+    if (report->facts->sandboxed)
+        output_text(report->output, "The process ran below a seccomp filter, which may forbid the recorder's calls.\n");
+    output_text(report->output,
+                "If this one does allocate: does it bring its own malloc, or had MEMTRACE_DISABLE been set?\n"
+                "'memtrace run -- PROGRAM' looks at the program before it starts it, and says what is wrong.\n");
+}
+
+static void report_next(const struct report *report)
+{
+    const char *path = report->context->trace_path;
+    output_print(report->output,
+                 "\nnext: memtrace sites %s     every stack, by its share of the peak\n"
+                 "      memtrace leaks %s     the stacks behind what is outstanding\n"
+                 "      memtrace plot -o charts %s     memory over time and more as pictures\n",
+                 path, path, path);
+}
+
+void render_report(const struct report_facts *facts, const struct render_context *context)
+{
+    struct report report = {.facts = facts, .context = context, .output = context->output};
+    if (context->trace_count > 1)
+        output_print(context->output, "%s== %s\n", context->trace_index > 0 ? "\n" : "", context->trace_path);
+    report_what_ran(&report);
+    report_completeness(&report);
+    if (number(&report, "allocations") == 0 && number(&report, "pool_allocations") == 0) {
+        report_nothing(&report);
+        return;
+    }
+    output_text(context->output, "\n");
+    report_heap(&report);
+    report_rss(&report);
+    int64_t threads = number(&report, "threads");
+    output_print(context->output, "threads     %s; %s distinct allocation stacks\n", COUNT(threads),
+                 COUNT(number(&report, "distinct_stacks")));
+    report_peak_sites(&report);
+    report_outstanding(&report);
+    report_next(&report);
+}
