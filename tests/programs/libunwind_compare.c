@@ -58,6 +58,8 @@ static int (*oracle_init_local)(unw_cursor_t *, unw_context_t *);
 static int (*oracle_step)(unw_cursor_t *);
 static int (*oracle_get_reg)(unw_cursor_t *, int, unw_word_t *);
 static int (*oracle_is_signal_frame)(unw_cursor_t *);
+static void (*oracle_flush_cache)(unw_addr_space_t, unw_word_t, unw_word_t);
+static unw_addr_space_t *oracle_local_space;
 
 #define ORACLE_STACK_BYTES (256 << 10)
 #define FRAMES_MAX         (1 << 20)
@@ -208,6 +210,8 @@ static void prepare(void)
     oracle_step = dlsym(oracle, "_ULx86_64_step");
     oracle_get_reg = dlsym(oracle, "_ULx86_64_get_reg");
     oracle_is_signal_frame = dlsym(oracle, "_ULx86_64_is_signal_frame");
+    oracle_flush_cache = dlsym(oracle, "_Ux86_64_flush_cache");
+    oracle_local_space = dlsym(oracle, "_ULx86_64_local_addr_space");
     if (!unwind_init()) abort();
     ready = true;
 }
@@ -232,6 +236,18 @@ static void take(struct unwind_registers from)
     }
     thread_busy = false;
     errno = program_errno;
+}
+
+/* Both unwinders forget what they know of modules. */
+HOOK int dlclose(void *module)
+{
+    static int (*next_dlclose)(void *);
+    if (!next_dlclose) next_dlclose = (int (*)(void *))dlsym(RTLD_NEXT, "dlclose");
+    int status = next_dlclose(module);
+    unwind_flush();
+    unwind_modules_changed();
+    if (ready) oracle_flush_cache(*oracle_local_space, 0, 0);
+    return status;
 }
 
 HOOK void *malloc(size_t size)
