@@ -34,6 +34,7 @@ struct lane {
     uint8_t *populated_end; /* pages up to here take a store without a fault */
     struct trace_chunk *chunk; /* the mapped chunk; NULL: none */
     uint64_t filled_bytes;  /* of all chunks that this lane has filled: decides the next one's size */
+    uint64_t chunk_offset;   /* of the mapped chunk in the file */
     uint64_t previous_chunk; /* file offset of the last sealed one; 0: none */
     uint64_t previous_ticks;
     uint64_t entry_stack_pointer; /* of the hook that is inside; read by nested entries */

@@ -222,6 +222,7 @@ static bool chunk_begin(struct lane *lane)
     chunk->monotonic_ns = slow_monotonic_ns();
     chunk->ticks = clock_ticks();
     lane->large_chunk = large;
+    lane->chunk_offset = offset;
     lane->at = (uint8_t *)(chunk + 1);
     lane->populated_end = (uint8_t *)chunk + POPULATE_BYTES;
     atomic_fetch_add(&resident_bytes, POPULATE_BYTES);

@@ -1,0 +1,26 @@
+/* The trace's file: its name, exclusive creation, header, and the cut at the end. No libc but clock_gettime:
+ * a fork child runs this inside its first hook. */
+#ifndef MEMTRACE_PROCESS_TRACE_FILE_H
+#define MEMTRACE_PROCESS_TRACE_FILE_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include "memtrace/trace_format.h"
+
+/* Collect the info records that every trace of this process and its fork children begins with: executable,
+ * command line, working directory, host, kernel, allocator. Once, in the first process. */
+void trace_file_describe(void);
+
+/* Create the trace by config.output and map its header: recorder.header, image.trace_path. PARENT: origin of a
+ * fork child, or NULL. Returns NULL, or why there is none (static text; nothing is left behind). */
+const char *trace_file_create(const struct trace_origin *parent);
+
+/* Cut the file behind its last chunk. Nothing is claimed from here on. Skipped where the file is no longer the
+ * one at image.trace_path. */
+void trace_file_trim(void);
+
+/* One line about this image to config.status and, when verbose, to fd 2: FAILURE as trace_file_create returned
+ * it. */
+void trace_file_report(const char *failure);
+
+#endif
