@@ -20,6 +20,13 @@ all: build
 build: ## build libmemtrace.so, memtrace and scanner into build/ (the default)
 build: $(BUILD)/libmemtrace.so $(BUILD)/memtrace $(BUILD)/scanner
 
+# Rewritten when the compiler or its flags change, so that everything is built again then.
+FLAGS = $(CC) $(CXX) $(CPPFLAGS) $(OPTIMIZE) $(CFLAGS) $(SANITIZE) $(LDFLAGS) $(LDLIBS)
+$(BUILD)/flags: FORCE
+	@mkdir -p $(@D)
+	@echo '$(FLAGS)' | cmp -s - $@ || echo '$(FLAGS)' >$@
+FORCE:
+
 # --- preload: libmemtrace.so -------------------------------------------------------------------
 # (on a machine that still lacks the compiler, `make deps` must be able to start)
 MACHINE := $(or $(shell $(CC) -dumpmachine 2>/dev/null | cut -d- -f1),$(shell uname -m))
@@ -35,10 +42,10 @@ PRELOAD_CFLAGS := -fPIC -fvisibility=hidden -ftls-model=initial-exec -fno-omit-f
   -fno-exceptions -fasynchronous-unwind-tables
 PRELOAD_INCLUDES := -Ipreload/include -Ipreload -Ipreload/arch/$(ARCH) -Ipreload/arch/generic
 
-$(BUILD)/preload/%.o: preload/%.c Makefile
+$(BUILD)/preload/%.o: preload/%.c Makefile $(BUILD)/flags
 	@mkdir -p $(@D)
 	$(call say,CC,$<)$(CC) $(CPPFLAGS) $(STANDARD) $(WARNINGS) $(OPTIMIZE) $(CFLAGS) $(PRELOAD_CFLAGS) $(PRELOAD_INCLUDES) -MMD -MP -c -o $@ $<
-$(BUILD)/preload/%.o: preload/%.S Makefile
+$(BUILD)/preload/%.o: preload/%.S Makefile $(BUILD)/flags
 	@mkdir -p $(@D)
 	$(call say,AS,$<)$(CC) $(CPPFLAGS) $(PRELOAD_INCLUDES) -fPIC -MMD -MP -c -o $@ $<
 # -z now: no lazy binding inside malloc. -z nodelete: a dlclose must never unmap the hooks.
@@ -52,7 +59,7 @@ ANALYZER_OBJECTS := $(ANALYZER_SOURCES:%.c=$(BUILD)/%.o)
 ANALYZER_LIBS := -ldw -lelf -ljansson -liberty -lm
 # `make check-asan` sets it: for the analyzer and its unit tests, never for what is preloaded or traced.
 SANITIZE ?=
-$(BUILD)/analyzer/%.o: analyzer/%.c Makefile
+$(BUILD)/analyzer/%.o: analyzer/%.c Makefile $(BUILD)/flags
 	@mkdir -p $(@D)
 	$(call say,CC,$<)$(CC) $(CPPFLAGS) $(STANDARD) $(WARNINGS) $(OPTIMIZE) $(CFLAGS) $(SANITIZE) -Ianalyzer -Ipreload/include -MMD -MP -c -o $@ $<
 $(BUILD)/memtrace: $(ANALYZER_OBJECTS)
@@ -64,7 +71,7 @@ TARGET_SOURCES := $(wildcard target/lib/*.c target/cli/*.c)
 TARGET_RULES := $(sort $(wildcard target/rules/*.rules))
 TARGET_OBJECTS := $(TARGET_SOURCES:%.c=$(BUILD)/%.o) $(BUILD)/target/lib/rules_builtin.o
 TARGET_LIBS := -lpcre2-8 -ljansson -lm
-$(BUILD)/target/%.o: target/%.c Makefile
+$(BUILD)/target/%.o: target/%.c Makefile $(BUILD)/flags
 	@mkdir -p $(@D)
 	$(call say,CC,$<)$(CC) $(CPPFLAGS) $(STANDARD) $(WARNINGS) $(OPTIMIZE) $(CFLAGS) -Itarget/include -Itarget/lib -MMD -MP -c -o $@ $<
 $(BUILD)/target/lib/rules_builtin.c: target/rules/embed.sh $(TARGET_RULES)
@@ -94,7 +101,7 @@ PROGRAM_FLAGS := -O1 -g -Wall -Wextra -Werror -D_GNU_SOURCE -Ipreload/include -f
 # `/* flags: ... */` in a program: further compiler and linker flags of its own.
 program_flags = $$(sed -n '1,40s:.*/\* *flags\: *\(.*[^ ]\) *\*/.*:\1:p' $<)
 
-$(BUILD)/tests/%_test.o: tests/%_test.c Makefile
+$(BUILD)/tests/%_test.o: tests/%_test.c Makefile $(BUILD)/flags
 	@mkdir -p $(@D)
 	$(call say,CC,$<)$(CC) $(CPPFLAGS) $(STANDARD) $(WARNINGS) -O1 $(CFLAGS) $(SANITIZE) $(TEST_INCLUDES) -MMD -MP -c -o $@ $<
 $(BUILD)/tests/%.t: $(BUILD)/tests/%_test.o
@@ -103,13 +110,13 @@ $(BUILD)/analyzer.a: $(filter-out $(BUILD)/analyzer/main.o,$(ANALYZER_OBJECTS))
 	$(call say,AR,$@)rm -f $@; $(AR) rcs $@ $^
 $(BUILD)/target.a: $(filter $(BUILD)/target/lib/%,$(TARGET_OBJECTS))
 	$(call say,AR,$@)rm -f $@; $(AR) rcs $@ $^
-$(BUILD)/tests/programs/lib%.so: tests/programs/lib%.c Makefile
+$(BUILD)/tests/programs/lib%.so: tests/programs/lib%.c Makefile $(BUILD)/flags
 	@mkdir -p $(@D)
 	$(call say,CC,$<)$(CC) -std=gnu11 $(PROGRAM_FLAGS) -fPIC -shared -MMD -MP -MF $(@:.so=.d) -o $@ $< $(program_flags)
-$(BUILD)/tests/programs/%: tests/programs/%.c Makefile
+$(BUILD)/tests/programs/%: tests/programs/%.c Makefile $(BUILD)/flags
 	@mkdir -p $(@D)
 	$(call say,CC,$<)$(CC) -std=gnu11 $(PROGRAM_FLAGS) -MMD -MP -MF $@.d -MT $@ -o $@ $< $(program_flags)
-$(BUILD)/tests/programs/%: tests/programs/%.cpp Makefile
+$(BUILD)/tests/programs/%: tests/programs/%.cpp Makefile $(BUILD)/flags
 	@mkdir -p $(@D)
 	$(call say,CXX,$<)$(CXX) -std=gnu++17 $(PROGRAM_FLAGS) -MMD -MP -MF $@.d -MT $@ -o $@ $< $(program_flags)
 
