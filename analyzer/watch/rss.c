@@ -91,7 +91,7 @@ size_t rss_samples_thin(struct rss_sample *samples, size_t count)
     for (size_t i = 1; i < count; i++)
         if (samples[i].rss_bytes > samples[top].rss_bytes) top = i;
     for (size_t pair = 0; pair < count; pair += 2) {
-        uint64_t before = pair > 0 ? samples[pair / 2 - 1].rss_bytes : UINT64_MAX / 2; /* keep the first */
+        uint64_t before = pair > 0 ? samples[pair / 2 - 1].rss_bytes : 0;
         uint64_t after = pair + 2 < count ? samples[pair + 2].rss_bytes : 0;
         uint64_t beside = before > after ? before : after;
         size_t higher = samples[pair + 1].rss_bytes > samples[pair].rss_bytes ? pair + 1 : pair;

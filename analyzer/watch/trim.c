@@ -78,7 +78,7 @@ int trim_reopen(int descriptor)
 uint64_t trim_end(int descriptor, const struct trace_header *header, uint64_t file_bytes)
 {
     uint64_t end = TRACE_HEADER_BYTES, at = TRACE_HEADER_BYTES;
-    if (header->next >= TRACE_HEADER_BYTES && header->next < header->limit && header->next <= file_bytes &&
+    if (header->next >= TRACE_HEADER_BYTES && header->next < header->limit &&
         header->next % TRACE_CHUNK_ALIGNMENT == 0)
         return header->next;
     while (at < file_bytes) {

@@ -33,7 +33,8 @@ enum trim_outcome trim_writers(int descriptor);
 /* Open the file behind DESCRIPTOR again for writing, making it writable for that. -1: errno. */
 int trim_reopen(int descriptor);
 /* Where the trace ends: header.next, or, when the process was killed while it trimmed its trace itself (next
- * is the limit then), the end of the last chunk found in the file. A multiple of TRACE_CHUNK_ALIGNMENT. */
+ * is the limit then), the end of the last chunk found in the file. A multiple of TRACE_CHUNK_ALIGNMENT;
+ * beyond FILE_BYTES when somebody cut the file. */
 uint64_t trim_end(int descriptor, const struct trace_header *header, uint64_t file_bytes);
 /* Cut the file, which is writable through DESCRIPTOR, at END, with header.next telling so. 0 or -1: errno. */
 int trim_cut(int descriptor, uint64_t end);
