@@ -534,16 +534,24 @@ enum saved {
     SAVED_OTHER
 };
 
-struct saved_register {
-    struct value value; /* the address for SAVED_AT, the value itself for SAVED_VALUE */
-    uint8_t how;
+/* A value in a row: small, because rows lie on the stack of whatever thread allocates. */
+struct place {
+    int32_t offset;
+    uint8_t base; /* enum base */
+    uint8_t how;  /* enum saved: the place is the address for SAVED_AT, the value itself for SAVED_VALUE */
 };
 
 /* One row of the table that CFI stands for, of the registers that matter here. */
 struct row {
-    struct value cfa;
-    struct saved_register bp, sp, pc;
+    struct place cfa, bp, sp, pc;
 };
+
+static struct place place_of(struct value value, enum saved how)
+{
+    struct place place = {.offset = (int32_t)value.offset, .base = value.base, .how = (uint8_t)how};
+    if (place.offset != value.offset) place.base = BASE_UNKNOWN;
+    return place;
+}
 
 /* gcc nests two, hand-written code nests none. */
 #define REMEMBERED_ROWS 4
@@ -559,19 +567,24 @@ struct program {
 
 static void row_save(struct program *p, uint64_t number, enum saved how, struct value value)
 {
-    struct saved_register saved = {.how = (uint8_t)how, .value = value};
+    struct place place = place_of(value, how);
     if (number == p->entry->pc_register)
-        p->row.pc = saved;
+        p->row.pc = place;
     else if (number == FRAME_DWARF_BP)
-        p->row.bp = saved;
+        p->row.bp = place;
     else if (number == FRAME_DWARF_SP)
-        p->row.sp = saved;
+        p->row.sp = place;
 }
 
-static void row_save_at_cfa(struct program *p, uint64_t number, int64_t factored, enum saved how)
+static int64_t factored(const struct program *p, int64_t number)
 {
-    struct value value = {.base = BASE_CFA,
-                          .offset = (int64_t)((uint64_t)factored * (uint64_t)p->entry->data_factor)};
+    return (int64_t)((uint64_t)number *
+                     (uint64_t)p->entry->data_factor); /* may wrap round: it is not believed */
+}
+
+static void row_save_at_cfa(struct program *p, uint64_t number, int64_t offset, enum saved how)
+{
+    struct value value = {.base = BASE_CFA, .offset = factored(p, offset)};
     row_save(p, number, how, value);
 }
 
@@ -585,21 +598,20 @@ static void row_restore(struct program *p, uint64_t number)
         p->row.sp = p->initial.sp;
 }
 
+static void row_cfa(struct program *p, uint64_t number, int64_t offset)
+{
+    struct value cfa = register_plus(number, offset);
+    cfa.offset = offset; /* kept through registers that are not followed, too */
+    p->row.cfa = place_of(cfa, SAVED_VALUE);
+}
+
 /* DW_CFA_def_cfa_offset and its like change the offset of a CFA that is register plus offset; of one given by
  * an expression there is none. */
 static void row_cfa_offset(struct program *p, int64_t offset)
 {
-    if (p->row.cfa.base == BASE_SP || p->row.cfa.base == BASE_BP)
-        p->row.cfa.offset = offset;
-    else
-        p->row.cfa = (struct value){.base = BASE_UNKNOWN, .offset = offset};
-}
-
-static void row_cfa_register(struct program *p, uint64_t number)
-{
-    struct value cfa = register_plus(number, p->row.cfa.offset);
-    cfa.offset = p->row.cfa.offset; /* kept through other registers, too */
-    p->row.cfa = cfa;
+    struct value cfa = {.offset = offset, .base = p->row.cfa.base};
+    if (cfa.base != BASE_SP && cfa.base != BASE_BP) cfa.base = BASE_UNKNOWN;
+    p->row.cfa = place_of(cfa, SAVED_VALUE);
 }
 
 /* The instructions that say where a register is; see DWARF 5, section 6.4.2.3. False: OPERATION is another
@@ -666,25 +678,23 @@ static void run_cfa_rule(struct program *p, struct cursor *c, unsigned operation
         return;
     case 0x0c: /* def_cfa */
         number = cursor_uleb(c);
-        p->row.cfa.offset = (int64_t)cursor_uleb(c);
-        row_cfa_register(p, number);
+        row_cfa(p, number, (int64_t)cursor_uleb(c));
         return;
     case 0x0d: /* def_cfa_register */
-        row_cfa_register(p, cursor_uleb(c));
+        row_cfa(p, cursor_uleb(c), p->row.cfa.offset);
         return;
     case 0x0e: /* def_cfa_offset */
         row_cfa_offset(p, (int64_t)cursor_uleb(c));
         return;
     case 0x0f: /* def_cfa_expression */
-        p->row.cfa = evaluate(cursor_take(c, cursor_uleb(c)), p->pc, false);
+        p->row.cfa = place_of(evaluate(cursor_take(c, cursor_uleb(c)), p->pc, false), SAVED_VALUE);
         return;
     case 0x12: /* def_cfa_sf */
         number = cursor_uleb(c);
-        p->row.cfa.offset = cursor_sleb(c) * p->entry->data_factor;
-        row_cfa_register(p, number);
+        row_cfa(p, number, factored(p, cursor_sleb(c)));
         return;
     case 0x13: /* def_cfa_offset_sf */
-        row_cfa_offset(p, cursor_sleb(c) * p->entry->data_factor);
+        row_cfa_offset(p, factored(p, cursor_sleb(c)));
         return;
     case 0x00: /* nop */
         return;
@@ -746,15 +756,15 @@ static uint64_t rule_of_kind(enum rule_kind kind)
     return RULE_DEFINED | (uint64_t)kind << RULE_KIND_SHIFT;
 }
 
-static bool saved_at(struct saved_register saved, enum base base, int64_t offset)
+static bool saved_at(struct place place, enum base base, int64_t offset)
 {
-    return saved.how == SAVED_AT && saved.value.base == base && saved.value.offset == offset;
+    return place.how == SAVED_AT && place.base == base && place.offset == offset;
 }
 
 /* A signal's trampoline describes the saved registers in the ucontext, seen from sp. */
 static uint64_t compact_signal(const struct row *row)
 {
-    int64_t context = row->cfa.offset - FRAME_SIGNAL_SP;
+    int64_t context = (int64_t)row->cfa.offset - FRAME_SIGNAL_SP;
     if (row->cfa.base != BASE_WORD_SP || context != (int32_t)context || context % 8 ||
         !saved_at(row->pc, BASE_SP, context + FRAME_SIGNAL_PC) ||
         !saved_at(row->bp, BASE_SP, context + FRAME_SIGNAL_BP))
@@ -765,7 +775,7 @@ static uint64_t compact_signal(const struct row *row)
 /* Bits of where bp is saved. False: nowhere that a word can name. */
 static bool compact_bp(const struct row *row, uint64_t *bits)
 {
-    struct value slot = row->bp.value;
+    struct value slot = {.offset = row->bp.offset, .base = row->bp.base};
     enum rule_bp how = RULE_BP_AT_CFA;
     *bits = RULE_BP_SAME;
     /* Undefined: the caller cannot use it. Keeping it is harmless, and saves a case. */
@@ -787,9 +797,8 @@ static uint64_t compact(const struct row *row, bool signal_frame)
     uint64_t rule = rule_of_kind(RULE_FRAME), bp_bits;
     if (row->pc.how == SAVED_UNDEFINED) return rule_of_kind(RULE_OUTERMOST);
     if (signal_frame) return compact_signal(row);
-    bool sp_is_cfa =
-        row->sp.how == SAVED_NOT ||
-        (row->sp.how == SAVED_VALUE && row->sp.value.base == BASE_CFA && row->sp.value.offset == 0);
+    bool sp_is_cfa = row->sp.how == SAVED_NOT ||
+                     (row->sp.how == SAVED_VALUE && row->sp.base == BASE_CFA && row->sp.offset == 0);
     if (!saved_at(row->pc, BASE_CFA, -8) || !sp_is_cfa || !compact_bp(row, &bp_bits))
         return rule_of_kind(RULE_NOT_EXPRESSIBLE);
     if (row->cfa.offset % 8 || row->cfa.offset != (int32_t)row->cfa.offset)
@@ -818,7 +827,8 @@ uint64_t cfi_rule_make(uint64_t pc, uint64_t map_start, uint64_t eh_frame_hdr)
     struct entry entry;
     if (!module_open(&module, map_start, eh_frame_hdr) || !find_entry(&entry, &module, pc))
         return rule_of_kind(RULE_NO_CFI);
-    struct program program = {.entry = &entry, .pc = pc, .location = entry.start, .row.cfa = unknown};
+    struct program program = {
+        .entry = &entry, .pc = pc, .location = entry.start, .row.cfa.base = BASE_UNKNOWN};
     /* The CIE's instructions hold for the whole function: nothing there begins a new row. */
     if (!run(&program, entry.initial)) return rule_of_kind(RULE_NOT_EXPRESSIBLE);
     program.initial = program.row;
