@@ -75,14 +75,14 @@ static void chunk_add(struct chunk_table *table, uint64_t size, const struct tra
         .previous = header->previous,
         .ticks = header->ticks,
         .monotonic_ns = header->monotonic_ns,
-        .thread = header->thread,
+        .thread = header->kind == TRACE_CHUNK_LANE ? header->thread : 0,
         .kind = header->kind,
-        .lane = header->kind == TRACE_CHUNK_LANE && header->lane ? 1 : 0,
+        .lane = header->kind == TRACE_CHUNK_LANE ? header->lane : 0,
         .stream = CHUNK_NONE,
         .next = CHUNK_NONE,
     };
     table->count++;
-    if (chunk->kind == TRACE_CHUNK_LANE || chunk->kind == TRACE_CHUNK_OUTSIDE)
+    if ((chunk->kind == TRACE_CHUNK_LANE && chunk->lane <= 1) || chunk->kind == TRACE_CHUNK_OUTSIDE)
         chunk_join_stream(table, (uint32_t)(table->count - 1));
 }
 
@@ -219,10 +219,8 @@ static void scan_record(struct scan *s)
         scan_extension(s, &r, start);
         return;
     }
-    if (r.time_delta > UINT64_MAX - s->ticks) cursor_fail(c);
-    s->ticks += r.time_delta;
-    if (r.flags & TRACE_USABLE && record_allocates(&r) && !record_usable(&r, NULL)) cursor_fail(c);
-    if (r.flags & TRACE_STACK && record_has_stack(&r)) scan_stack_delta(s);
+    s->ticks = record_time(&r, s->ticks);
+    if (r.flags & TRACE_STACK) scan_stack_delta(s);
 }
 
 static void scan_chunk(struct chunk_table *table, uint32_t index)

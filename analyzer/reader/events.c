@@ -20,6 +20,7 @@ struct decoder {
     struct cursor cursor;
     uint64_t ticks;
     uint64_t thread;
+    bool outside; /* no record belongs to a thread */
     struct address_cache blocks, frames;
     struct usable_slot usable[USABLE_SLOTS];
     /* The previous stack lies at the end of its array, innermost frame first, so that inner frames come
@@ -60,8 +61,10 @@ static void decoder_reset(struct decoder *d, uint64_t ticks, uint64_t thread)
     d->token++;
 }
 
-void decoder_begin(struct decoder *d, const uint8_t *at, const uint8_t *end, uint64_t ticks, uint64_t thread)
+void decoder_begin(struct decoder *d, const uint8_t *at, const uint8_t *end, uint64_t ticks, uint64_t thread,
+                   bool outside)
 {
+    d->outside = outside;
     d->cursor = (struct cursor){.at = at, .end = end};
     decoder_reset(d, ticks, thread);
 }
@@ -183,13 +186,13 @@ static void event_take_stack(struct decoder *d, struct cursor *c, const struct r
 
 /* --- usable sizes ----------------------------------------------------------------------------------- */
 
-static void event_take_usable(struct decoder *d, struct cursor *c, const struct record *r, struct event *e)
+static void event_take_usable(struct decoder *d, const struct record *r, struct event *e)
 {
     struct usable_slot *slot = &d->usable[trace_cache_slot(r->size, 0, TRACE_USABLE_CACHE_BITS)];
 
     if (r->flags & TRACE_USABLE) {
-        *slot = (struct usable_slot){.filled = true, .requested = r->size};
-        if (!record_usable(r, &slot->usable)) cursor_fail(c);
+        uint64_t difference = (uint64_t)trace_unzigzag(r->usable_difference);
+        *slot = (struct usable_slot){.filled = true, .requested = r->size, .usable = r->size + difference};
     }
     e->usable_known = slot->filled && slot->requested == r->size;
     e->usable = e->usable_known ? slot->usable : 0;
@@ -225,7 +228,7 @@ static void event_from_allocation(struct decoder *d, struct cursor *c, const str
     e->realloc_of_block = r->operation == TRACE_REALLOC || r->operation == TRACE_REALLOCARRAY;
     e->block = block_address(&d->blocks, r->block);
     e->size = r->size;
-    event_take_usable(d, c, r, e);
+    event_take_usable(d, r, e);
     event_take_stack(d, c, r, e);
 }
 
@@ -259,7 +262,7 @@ static void event_from_extension(struct decoder *d, struct cursor *c, const stru
         return;
     }
     if (ticks > d->ticks) d->ticks = ticks;
-    if (e->kind == EVENT_THREAD_START) decoder_reset(d, d->ticks, e->serial);
+    if (e->kind == EVENT_THREAD_START) decoder_reset(d, d->ticks, d->outside ? 0 : e->serial);
 }
 
 bool decoder_next(struct decoder *d, struct event *e)
@@ -273,8 +276,7 @@ bool decoder_next(struct decoder *d, struct event *e)
     if (r.operation == TRACE_EXTENSION) {
         event_from_extension(d, c, &r, e);
     } else {
-        if (r.time_delta > UINT64_MAX - d->ticks) cursor_fail(c);
-        d->ticks += r.time_delta;
+        d->ticks = record_time(&r, d->ticks);
         if (record_allocates(&r))
             event_from_allocation(d, c, &r, e);
         else if (!record_has_stack(&r))
@@ -305,10 +307,9 @@ bool decoder_peek(const struct decoder *d, uint64_t *ticks)
         return true;
     }
     if (first & TRACE_TIMED) {
-        uint64_t delta;
         c.at++;
-        delta = cursor_uleb128(&c);
-        *ticks += delta <= UINT64_MAX - *ticks ? delta : UINT64_MAX - *ticks;
+        r.time_delta = cursor_uleb128(&c);
+        *ticks = record_time(&r, *ticks);
     }
     return true;
 }

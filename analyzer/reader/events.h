@@ -12,9 +12,10 @@ struct decoder;
 struct decoder *decoder_new(void);
 void decoder_free(struct decoder *decoder);
 
-/* Begin a chunk: its records lie in [at, end); TICKS, THREAD: as its header says. Resets the decoder. */
+/* Begin a chunk: its records lie in [at, end); TICKS, THREAD: as its header says, 0 and OUTSIDE in
+ * an outside chunk, whose records belong to no thread. Resets the decoder. */
 void decoder_begin(struct decoder *decoder, const uint8_t *at, const uint8_t *end, uint64_t ticks,
-                   uint64_t thread);
+                   uint64_t thread, bool outside);
 
 /* Where the next record begins. */
 const uint8_t *decoder_position(const struct decoder *decoder);

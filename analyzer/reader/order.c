@@ -50,7 +50,8 @@ static void lane_begin_chunk(struct event_stream *s, struct lane *lane, uint32_t
 
     if (!lane->decoder) lane->decoder = decoder_new();
     lane->chunk = chunk;
-    decoder_begin(lane->decoder, start + TRACE_CHUNK_HEADER_BYTES, start + c->end, c->ticks, c->thread);
+    decoder_begin(lane->decoder, start + TRACE_CHUNK_HEADER_BYTES, start + c->end, c->ticks, c->thread,
+                  c->kind == TRACE_CHUNK_OUTSIDE);
 }
 
 static void lane_end(struct lane *lane)

@@ -32,7 +32,23 @@ struct stack_delta {
     uint64_t outer_dropped, outer_added;
 };
 
-/* What an operation's fields are; flags without a meaning for the operation are ignored. */
+/* The flags that an operation may carry, with bit 0 for an operation that there is. */
+static const uint8_t record_flags[TRACE_OPERATION_MASK + 1] = {
+    [TRACE_MALLOC] = 1 | TRACE_TIMED | TRACE_STACK | TRACE_USABLE | TRACE_POOL,
+    [TRACE_CALLOC] = 1 | TRACE_TIMED | TRACE_STACK | TRACE_USABLE,
+    [TRACE_REALLOC] = 1 | TRACE_TIMED | TRACE_STACK | TRACE_USABLE,
+    [TRACE_REALLOCARRAY] = 1 | TRACE_TIMED | TRACE_STACK | TRACE_USABLE,
+    [TRACE_ALIGNED] = 1 | TRACE_TIMED | TRACE_STACK | TRACE_USABLE,
+    [TRACE_FREE] = 1 | TRACE_TIMED | TRACE_POOL,
+    [TRACE_REALLOC_BEGIN] = 1 | TRACE_TIMED,
+    [TRACE_REALLOC_END] = 1 | TRACE_TIMED | TRACE_STACK,
+    [TRACE_FAILED] = 1 | TRACE_TIMED | TRACE_STACK,
+    [TRACE_REALLOC_NULL] = 1 | TRACE_TIMED | TRACE_STACK | TRACE_USABLE,
+    [TRACE_REALLOCARRAY_NULL] = 1 | TRACE_TIMED | TRACE_STACK | TRACE_USABLE,
+    [TRACE_EXTENSION] = 1,
+};
+
+/* What an operation's fields are. */
 static inline bool record_has_entry(const struct record *r)
 {
     return r->operation == TRACE_ALIGNED || r->operation == TRACE_FAILED;
@@ -84,12 +100,12 @@ static inline void record_parse(struct cursor *c, struct record *r)
     r->operation = first & TRACE_OPERATION_MASK;
     r->flags = first & (uint8_t)~TRACE_OPERATION_MASK;
     r->size = r->usable_difference = r->time_delta = 0;
-    if (r->operation == TRACE_EXTENSION) {
-        record_parse_extension(c, r);
+    if (!(record_flags[r->operation] & 1) || r->flags & ~record_flags[r->operation]) {
+        cursor_fail(c);
         return;
     }
-    if (r->operation == 0 || r->operation > TRACE_REALLOCARRAY_NULL) {
-        cursor_fail(c);
+    if (r->operation == TRACE_EXTENSION) {
+        record_parse_extension(c, r);
         return;
     }
     if (r->flags & TRACE_TIMED) r->time_delta = cursor_uleb128(c);
@@ -101,17 +117,13 @@ static inline void record_parse(struct cursor *c, struct record *r)
     if (record_has_stack(r)) r->size = cursor_uleb128(c);
     if (r->operation != TRACE_REALLOC_END && r->operation != TRACE_FAILED)
         r->block = record_address_code(c, RECORD_BLOCK_SLOTS);
-    if (r->flags & TRACE_USABLE && record_allocates(r)) r->usable_difference = cursor_uleb128(c);
+    if (r->flags & TRACE_USABLE) r->usable_difference = cursor_uleb128(c);
 }
 
-/* The usable size that a record with USABLE states; false: no size of 64 bits. USABLE may be NULL. */
-static inline bool record_usable(const struct record *r, uint64_t *usable)
+/* The stream's time behind a record: never back, so a sum beyond 64 bits is taken as equal. */
+static inline uint64_t record_time(const struct record *r, uint64_t previous)
 {
-    int64_t difference = trace_unzigzag(r->usable_difference);
-    uint64_t sum = r->size + (uint64_t)difference;
-
-    if (usable) *usable = sum;
-    return difference < 0 ? sum < r->size : sum >= r->size;
+    return previous + r->time_delta >= previous ? previous + r->time_delta : previous;
 }
 
 /* The head of a stack delta: `outer_added`, then `added` address codes follow. DEPTH: of the previous
@@ -124,7 +136,9 @@ static inline size_t record_parse_delta(struct cursor *c, size_t depth, struct s
     *delta = (struct stack_delta){.dropped = value >> 1, .outer_change = value & 1};
     delta->added = cursor_uleb128(c);
     if (delta->outer_change) {
-        delta->truncated = cursor_u8(c) != 0;
+        uint8_t truncated = cursor_u8(c);
+        if (truncated > 1) cursor_fail(c);
+        delta->truncated = truncated == 1;
         delta->outer_dropped = cursor_uleb128(c);
         delta->outer_added = cursor_uleb128(c);
     }
