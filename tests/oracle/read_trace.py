@@ -24,7 +24,8 @@ GRANULE = 65536
 CHUNK_HEADER_BYTES = 128
 CHUNK_MAGIC = 0x4B48434D
 MAXIMUM_FRAMES = 4096
-# Up to this size a chunk is copied: Python indexes bytes faster than a memoryview of the mapping.
+# Up to this size a chunk is read, not mapped: Python indexes bytes faster than a memoryview, and pages of a
+# mapping would count as memory of ours.
 COPIED_CHUNK_BYTES = 2 << 20
 
 LANE, OUTSIDE = 1, 2
@@ -101,15 +102,15 @@ class Undecodable(IndexError):
 class Chunk:
     __slots__ = ("kind", "lane", "offset", "bytes", "committed", "thread", "previous", "ticks", "monotonic_ns")
 
-    def __init__(self, view, at):
+    def __init__(self, head):
         (magic, self.kind, self.lane, self.offset, self.bytes, self.committed, self.thread, _tid,
-         self.previous, self.ticks, self.monotonic_ns) = struct.unpack_from("=IHHQQQIIQQQ", view, at)  # fmt: skip
+         self.previous, self.ticks, self.monotonic_ns) = struct.unpack_from("=IHHQQQIIQQQ", head)  # fmt: skip
         if magic != CHUNK_MAGIC:
             self.bytes = 0
 
 
 class Trace:
-    """A mapped trace: its header fields, and its chunks in the order of their offsets."""
+    """An open trace: its header fields, and its chunks in the order of their offsets."""
 
     def __init__(self, path):
         try:
@@ -120,11 +121,9 @@ class Trace:
             self.size = status.st_size
             self.header = self.read_header(path, os.pread(self.fd, GRANULE, 0))
             self.end = min(self.size, self.header["next"])
-            mapped = max(self.header["header_bytes"], self.end)
-            self.view = memoryview(mmap.mmap(self.fd, mapped, access=mmap.ACCESS_READ))
+            self.chunks = list(self.find_chunks())
         except OSError as error:
             raise BadTrace(f"cannot read '{path}': {error.strerror}") from None
-        self.chunks = list(self.find_chunks())
 
     def read_header(self, path, head):
         if not head:
@@ -156,7 +155,7 @@ class Trace:
     def find_chunks(self):
         at = self.header["header_bytes"]
         while at + CHUNK_HEADER_BYTES <= self.end:
-            chunk = Chunk(self.view, at)
+            chunk = Chunk(os.pread(self.fd, CHUNK_HEADER_BYTES, at))
             if (chunk.offset == at and chunk.bytes >= GRANULE and chunk.bytes % GRANULE == 0
                     and at + chunk.bytes <= self.header["next"]):  # fmt: skip
                 yield chunk
@@ -174,8 +173,9 @@ class Trace:
     def record_bytes(self, chunk):
         """The chunk from its start to where its records end at the latest, and not beyond the file."""
         length = min(chunk.committed or chunk.bytes, chunk.bytes, self.end - chunk.offset)
-        part = self.view[chunk.offset : chunk.offset + length]
-        return bytes(part) if length <= COPIED_CHUNK_BYTES else part
+        if length <= COPIED_CHUNK_BYTES:
+            return os.pread(self.fd, length, chunk.offset)
+        return memoryview(mmap.mmap(self.fd, length, access=mmap.ACCESS_READ, offset=chunk.offset))
 
     def streams(self):
         """Lists of chunks, each list one stream, in the order of their first chunks' offsets."""
@@ -541,7 +541,7 @@ def with_runs(events, runs):
 
 
 def sequences(trace, with_text):
-    """The sequences that the order of the trace is merged from, those first that ties go to."""
+    """Pairs (a time that no record is before, iterator of events), those first that ties go to."""
     streams = trace.streams()
     owner = {  # first-lane chunk to its stream's number and its own bounds
         chunk.offset: (number, chunk)
@@ -560,31 +560,30 @@ def sequences(trace, with_text):
                 place = chunk.offset + min(committed, chunk.bytes)
                 runs_of.setdefault(number, []).append((place, run))
             else:
-                found.append((run[0][1], iter(run)))
+                found.append((run[0][1], run[0][0], iter(run)))
     for number, stream in enumerate(streams):
         if stream[0].kind == OUTSIDE or stream[0].lane == 0:
             runs = sorted(runs_of.get(number, ()), key=lambda item: (item[0], item[1][0][1]))
             events = stream_events(trace, stream, with_text)
-            found.append((stream[0].offset, with_runs(events, runs) if runs else events))
+            earliest = min([stream[0].ticks] + [run[0][0] for _, run in runs])
+            found.append((stream[0].offset, earliest, with_runs(events, runs) if runs else events))
     # A run of its own is known by its lane_entry's offset: its chunk's, and the run's place in the chunk.
     found.sort(key=lambda item: item[0])
-    return [events for _, events in found]
+    return [(earliest, events) for _, earliest, events in found]
 
 
 def ordered_events(trace, with_text):
     """Pairs (key in ticks, event) in the order of the trace."""
-    heap = []
-    for number, events in enumerate(sequences(trace, with_text)):
-        event = next(events, None)
-        if event is not None:
-            heap.append((event[0], number, event, events))
+    # A sequence is not begun before its time: its chunk would be in memory from the first event on.
+    heap = [(earliest, number, None, events) for number, (earliest, events) in enumerate(sequences(trace, with_text))]
     heapq.heapify(heap)
     while heap:
         key, number, event, events = heapq.heappop(heap)
         rival = heap[0][:2] if heap else (MASK + 1, 0)
         # The sequence goes on without the heap until another one's turn comes.
         while True:
-            yield key, event
+            if event is not None:
+                yield key, event
             event = next(events, None)
             if event is None:
                 break
