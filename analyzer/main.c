@@ -34,8 +34,7 @@ static int print_version(void)
 static const struct command *find_command(const char *name)
 {
     for (size_t i = 0; i < command_count; i++)
-        if (strcmp(commands[i]->name, name) == 0)
-            return commands[i];
+        if (strcmp(commands[i]->name, name) == 0) return commands[i];
     return NULL;
 }
 
@@ -48,13 +47,11 @@ int main(int argc, char **argv)
     const char *name = argv[1];
     if (strcmp(name, "--help") == 0 || strcmp(name, "-h") == 0 || (strcmp(name, "help") == 0 && argc == 2))
         return print_help();
-    if (strcmp(name, "--version") == 0 || strcmp(name, "-V") == 0)
-        return print_version();
+    if (strcmp(name, "--version") == 0 || strcmp(name, "-V") == 0) return print_version();
     if (strcmp(name, "help") == 0) { /* `memtrace help sites` is `memtrace sites --help` */
         const struct command *wanted = find_command(argv[2]);
         char help[] = "--help", *arguments[] = {argv[2], help, NULL};
-        if (wanted != NULL)
-            return wanted->run(2, arguments);
+        if (wanted != NULL) return wanted->run(2, arguments);
         name = argv[2];
     }
     const struct command *command = find_command(name);

@@ -2,8 +2,8 @@
  * Consumers: gnuplot (plots/), spreadsheets, sqlite3's .import, pandas.
  *
  * Bytes and counts are plain integers, unknown values are empty. The stack column becomes six:
- * function, file, line, module of the innermost frame that is not an allocator's, the whole stack as
- * "outer;...;inner", and label, that frame in short for charts. With several traces the first column names the trace. */
+ * label, function, file, line, module of the innermost frame that is not an allocator's (label: in short, for
+ * charts), and the whole stack as "outer;...;inner". With several traces the first column names the trace. */
 #include <inttypes.h>
 #include <math.h>
 #include <stdlib.h>
@@ -27,11 +27,23 @@ static void csv_text(struct output *output, const char *text)
     output_text(output, "\"");
 }
 
+/* The label has no quotes and stands in front: gnuplot loses count of the columns behind a doubled quote. */
+static void csv_label(struct output *output, const struct symbol_frame *site)
+{
+    char *label = frame_label(site);
+    for (char *quote = label; (quote = strchr(quote, '"')) != NULL;)
+        *quote = '\'';
+    csv_text(output, label);
+    free(label);
+}
+
 static void csv_stack(struct output *output, const struct frame_list *list)
 {
-    static const struct symbol_frame nothing = {.function = ""};
+    static const struct symbol_frame nothing = {.function = "[no stack]"};
     const struct symbol_frame *site = list->count > 0 ? list->frames[frames_site(list)] : &nothing;
-    csv_text(output, site->function);
+    csv_label(output, site);
+    output_text(output, ",");
+    csv_text(output, list->count > 0 ? site->function : "");
     output_text(output, ",");
     csv_text(output, site->file != NULL ? site->file : "");
     output_text(output, ",");
@@ -39,12 +51,9 @@ static void csv_stack(struct output *output, const struct frame_list *list)
     output_text(output, ",");
     csv_text(output, site->module != NULL ? site->module : "");
     output_text(output, ",");
-    char *folded = frames_folded(list), *label = frame_label(site);
+    char *folded = frames_folded(list);
     csv_text(output, folded);
-    output_text(output, ",");
-    csv_text(output, label);
     free(folded);
-    free(label);
 }
 
 static void csv_value(struct output *output, const struct result_column *column,
@@ -81,7 +90,7 @@ static void csv_header(const struct result *result, const struct render_context 
     for (size_t i = 0; i < result->column_count; i++) {
         const struct result_column *column = &result->columns[i];
         output_text(context->output,
-                    column->type == VALUE_STACK ? "function,file,line,module,stack,label" : column->name);
+                    column->type == VALUE_STACK ? "label,function,file,line,module,stack" : column->name);
         output_text(context->output, i + 1 < result->column_count ? "," : "\n");
     }
 }

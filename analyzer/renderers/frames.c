@@ -107,8 +107,7 @@ static char *parameters_of(char *name)
         return name + strlen(name);
     for (; at > name; at--) {
         depth += *at == ')' ? 1 : *at == '(' ? -1 : 0;
-        if (depth == 0)
-            break;
+        if (depth == 0) break;
     }
     /* "(anonymous namespace)" at the start is no parameter list, and operator() has two of them. */
     return at == name || at[-1] == ':' || after_operator(name, at) ? name + strlen(name) : at;
@@ -121,12 +120,9 @@ static void drop_templates(char *name)
     char *to = name;
     for (const char *at = name; *at != '\0'; at++) {
         bool is_arrow = *at == '>' && at > name && at[-1] == '-';
-        if (*at == '>' && depth > 0 && !is_arrow)
-            depth--;
-        if (depth == 0)
-            *to++ = *at;
-        if (*at == '<' && !after_operator(name, at))
-            depth++;
+        if (*at == '>' && depth > 0 && !is_arrow) depth--;
+        if (depth == 0) *to++ = *at;
+        if (*at == '<' && !after_operator(name, at)) depth++;
     }
     *to = '\0';
 }
@@ -143,20 +139,32 @@ char *frames_short_name(const char *function)
             start = at + 1; /* behind the result type that the demangler puts in front of templates */
     }
     memmove(name, start, strlen(start) + 1);
-    if (strlen(name) > LONG)
-        drop_templates(name);
+    if (strlen(name) > LONG) drop_templates(name);
     return name;
+}
+
+/* Cut NAME to at most CHARACTERS of UTF-8, the last three of them dots. */
+static void cut_name(char *name, size_t characters)
+{
+    size_t count = 0;
+    char *cut = NULL;
+    for (char *at = name; *at != '\0'; at++) {
+        if (((unsigned char)*at & 0xc0) == 0x80) continue; /* inside a character */
+        if (count == characters - 3) cut = at;
+        count++;
+    }
+    if (count > characters) memcpy(cut, "...", 4); /* in place of three characters or more */
 }
 
 char *frame_label(const struct symbol_frame *frame)
 {
     char *name = frames_short_name(frame->function), *label = name;
+    cut_name(name, FRAMES_LABEL_NAME);
     if (frame->file != NULL && frame->line != 0)
         label = memory_format("%s %s:%u", name, frames_base_name(frame->file), frame->line);
     else if (frame->named && frame->module != NULL)
         label = memory_format("%s in %s", name, frames_base_name(frame->module));
-    if (label != name)
-        free(name);
+    if (label != name) free(name);
     return label;
 }
 

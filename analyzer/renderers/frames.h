@@ -37,8 +37,9 @@ const char *frames_base_name(const char *path);
  * between < and >. To be freed. */
 char *frames_short_name(const char *function);
 
-/* "FUNCTION FILE:LINE" with the short name and the file's base name, without what is unknown, to be freed: for
- * charts and summaries. */
+/* "FUNCTION FILE:LINE" with the short name and the file's base name, without what is unknown, the function
+ * cut to FRAMES_LABEL_NAME characters; to be freed: for charts and summaries. */
+#define FRAMES_LABEL_NAME 64
 char *frame_label(const struct symbol_frame *frame);
 
 /* The same with the whole function and, where it has no name, why: for stacks that people read. */

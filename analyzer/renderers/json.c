@@ -136,7 +136,7 @@ static void json_row(const struct result *result, size_t row, struct output *out
 }
 
 static void json_trace(const struct result *result, const struct render_context *context,
-                        struct frames *frames)
+                       struct frames *frames)
 {
     struct output *output = context->output;
     output_text(output, "{");

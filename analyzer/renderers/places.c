@@ -19,15 +19,14 @@ struct order {
 
 static char *place_key(const struct frame_list *list)
 {
-    if (list->count == 0)
-        return memory_format("-");
+    if (list->count == 0) return memory_format("-");
     const struct symbol_frame *site = list->frames[frames_site(list)];
     return memory_format("%s\n%s:%u\n%s", site->function, site->file != NULL ? site->file : "", site->line,
                          site->module != NULL ? site->module : "");
 }
 
-static void place_row(struct result *merged, const struct result *result,
-                                      const struct result_value *values, const struct frame_list *list)
+static void place_row(struct result *merged, const struct result *result, const struct result_value *values,
+                      const struct frame_list *list)
 {
     struct result_value *row = result_add_row(merged);
     for (size_t i = 0; i < result->column_count; i++) {
@@ -41,11 +40,11 @@ static void place_row(struct result *merged, const struct result *result,
     }
 }
 
-static void place_add(const struct result *result, struct result_value *row, const struct result_value *values)
+static void place_add(const struct result *result, struct result_value *row,
+                      const struct result_value *values)
 {
     for (size_t i = 0; i < result->column_count; i++) {
-        if (result->columns[i].type != VALUE_INTEGER || values[i].is_null)
-            continue;
+        if (result->columns[i].type != VALUE_INTEGER || values[i].is_null) continue;
         row[i].integer = row[i].is_null ? values[i].integer : row[i].integer + values[i].integer;
         row[i].is_null = false;
     }
@@ -54,8 +53,7 @@ static void place_add(const struct result *result, struct result_value *row, con
 static int order_compare(const void *left, const void *right)
 {
     const struct order *a = left, *b = right;
-    if (a->key != b->key)
-        return a->key > b->key ? -1 : 1;
+    if (a->key != b->key) return a->key > b->key ? -1 : 1;
     return a->row < b->row ? -1 : a->row > b->row;
 }
 
@@ -69,8 +67,7 @@ static void sort_rows(struct result *merged, const char *key)
     qsort(order, count, sizeof *order, order_compare);
     for (size_t row = 0; row < count; row++)
         memcpy(&sorted[row * width], &merged->values[order[row].row * width], width * sizeof *sorted);
-    if (count > 0)
-        memcpy(merged->values, sorted, count * width * sizeof *sorted);
+    if (count > 0) memcpy(merged->values, sorted, count * width * sizeof *sorted);
     free(sorted);
     free(order);
 }
@@ -89,8 +86,7 @@ struct result *places_of(const struct result *result, struct symbolizer *symboli
     for (size_t row = 0; row < result->row_count && stack_column >= 0; row++) {
         const struct result_value *values = &result->values[row * result->column_count];
         struct frame_list list = {0};
-        if (!values[stack_column].is_null)
-            list = frames_of_stack(frames, values[stack_column].stack);
+        if (!values[stack_column].is_null) list = frames_of_stack(frames, values[stack_column].stack);
         char *text = place_key(&list);
         size_t length = strlen(text);
         HASH_FIND(hh, places, text, length, place);
@@ -106,7 +102,8 @@ struct result *places_of(const struct result *result, struct symbolizer *symboli
         free(text);
     }
     struct place *next;
-    HASH_ITER (hh, places, place, next) {
+    HASH_ITER(hh, places, place, next)
+    {
         HASH_DEL(places, place);
         free(place);
     }

@@ -34,11 +34,11 @@ extern const struct renderer render_text, render_csv, render_json, render_folded
 /* What the one-screen summary says of one trace. */
 struct report_facts {
     const struct result *metrics, *sites, *leaks;
-    int64_t started_ns;    /* since the epoch; shown in UTC */
-    bool has_events;       /* false: the trace has not a single record */
-    bool still_running;    /* the process that wrote it runs on: figures are up to now */
-    bool fork_child;       /* its heap began with the parent's blocks */
-    bool sandboxed;        /* a seccomp filter was there at start */
+    int64_t started_ns; /* since the epoch; shown in UTC */
+    bool has_events;    /* false: the trace has not a single record */
+    bool still_running; /* the process that wrote it runs on: figures are up to now */
+    bool fork_child;    /* its heap began with the parent's blocks */
+    bool sandboxed;     /* a seccomp filter was there at start */
     uint64_t damaged_chunks;
 };
 /* A screen of 24 to 40 lines, 100 columns wide. */

@@ -95,8 +95,8 @@ static void report_what_ran(const struct report *report)
     strftime(started, sizeof started, "%Y-%m-%d %H:%M:%S UTC", gmtime_r(&seconds, &utc));
     const char *command = text(report, "command_line");
     print_cut(report->output, *command != '\0' ? command : text(report, "executable"), WIDTH);
-    output_print(report->output, "  pid %" PRId64 ", started %s, ran %s, %s\n", number(report, "pid"), started,
-                 NS(number(report, "duration_ns")), exit_words(report, line, sizeof line));
+    output_print(report->output, "  pid %" PRId64 ", started %s, ran %s, %s\n", number(report, "pid"),
+                 started, NS(number(report, "duration_ns")), exit_words(report, line, sizeof line));
 }
 
 static void report_completeness(const struct report *report)
@@ -111,13 +111,15 @@ static void report_completeness(const struct report *report)
         output_print(output, "  complete: %s events%s\n", COUNT(number(report, "events")),
                      lost == 0 ? ", none lost" : "");
     if (lost > 0)
-        output_print(output, "  %s event%s lost: figures are too low by that much\n", COUNT(lost), plural(lost));
+        output_print(output, "  %s event%s lost: figures are too low by that much\n", COUNT(lost),
+                     plural(lost));
     if (truncated > 0)
         output_print(output, "  %s stack%s deeper than the recorder's limit: outermost frames are missing\n",
                      COUNT(truncated), plural(truncated));
     if (report->facts->damaged_chunks > 0)
         output_print(output, "  the file is damaged in %s place%s: what is readable is shown\n",
-                     COUNT((int64_t)report->facts->damaged_chunks), plural((int64_t)report->facts->damaged_chunks));
+                     COUNT((int64_t)report->facts->damaged_chunks),
+                     plural((int64_t)report->facts->damaged_chunks));
     if (report->facts->fork_child)
         output_text(output, "  a fork child: blocks that its parent allocated are not in these figures\n");
 }
@@ -128,8 +130,7 @@ static void report_growth(const struct report *report, const char *what)
     snprintf(baseline, sizeof baseline, "baseline_%s_bytes", what);
     snprintf(growth, sizeof growth, "growth_%s_bytes", what);
     snprintf(percent, sizeof percent, "growth_%s_percent", what);
-    if (metric(report, baseline).is_null)
-        return;
+    if (metric(report, baseline).is_null) return;
     const char *is = text(report, "baseline_is");
     output_print(report->output, "            baseline %s (%s), growth %s", BYTES(number(report, baseline)),
                  strcmp(is, "mark") == 0   ? "at the mark 'baseline'"
@@ -137,8 +138,7 @@ static void report_growth(const struct report *report, const char *what)
                                            : "at start",
                  BYTES(number(report, growth)));
     struct result_value rate = metric(report, percent);
-    if (!rate.is_null)
-        output_print(report->output, " (%s)", PERCENT(rate.real));
+    if (!rate.is_null) output_print(report->output, " (%s)", PERCENT(rate.real));
     output_text(report->output, "\n");
 }
 
@@ -150,17 +150,19 @@ static void report_heap(const struct report *report)
                  BYTES(number(report, "peak_live_bytes")), COUNT(number(report, "peak_live_blocks")),
                  NS(number(report, "peak_at_ns")));
     report_growth(report, "live");
-    output_print(output, "            %s allocation%s of %s in all, %s frees; %s temporary (%s)\n", COUNT(allocations),
-                 plural(allocations), BYTES(number(report, "allocated_bytes")), COUNT(number(report, "frees")),
-                 COUNT(temporary), PERCENT(share(temporary, allocations)));
-    int64_t failed = number(report, "failed_allocations"), unknown = number(report, "frees_of_unknown_blocks");
+    output_print(output, "            %s allocation%s of %s in all, %s frees; %s temporary (%s)\n",
+                 COUNT(allocations), plural(allocations), BYTES(number(report, "allocated_bytes")),
+                 COUNT(number(report, "frees")), COUNT(temporary), PERCENT(share(temporary, allocations)));
+    int64_t failed = number(report, "failed_allocations"),
+            unknown = number(report, "frees_of_unknown_blocks");
     if (failed > 0)
         output_print(output, "            %s allocation%s failed\n", COUNT(failed), plural(failed));
     if (unknown > 0)
-        output_print(output, "            %s free%s of blocks whose allocation was not seen\n", COUNT(unknown),
-                     plural(unknown));
+        output_print(output, "            %s free%s of blocks whose allocation was not seen\n",
+                     COUNT(unknown), plural(unknown));
     if (number(report, "pool_allocations") > 0)
-        output_print(output, "            pools of its own: %s blocks taken, %s given back, %s live at the end\n",
+        output_print(output,
+                     "            pools of its own: %s blocks taken, %s given back, %s live at the end\n",
                      COUNT(number(report, "pool_allocations")), COUNT(number(report, "pool_frees")),
                      BYTES(number(report, "pool_live_bytes_at_end")));
 }
@@ -189,20 +191,17 @@ static void print_callers(struct output *output, const struct frame_list *list, 
     for (size_t i = site + 1, shown = 0; i < list->count && shown < CALLERS; i++) {
         const struct symbol_frame *frame = list->frames[i];
         /* Below main stands how libc starts programs: true of every site, so of no use. */
-        if (!frame->named && shown > 0)
-            break;
+        if (!frame->named && shown > 0) break;
         char *label = frame_label(frame);
         int wanted = snprintf(line + used, sizeof line - used, "%s%s", shown > 0 ? " <- " : "<- ", label);
         free(label);
         if (used + (size_t)wanted + indent > WIDTH) {
-            if (shown > 0)
-                line[used] = '\0';
+            if (shown > 0) line[used] = '\0';
             break;
         }
         used += (size_t)wanted;
         shown++;
-        if (strcmp(frame->function, "main") == 0)
-            break;
+        if (strcmp(frame->function, "main") == 0) break;
     }
     if (*line != '\0') {
         output_print(output, "%*s", (int)indent, "");
@@ -219,11 +218,11 @@ static void report_places(const struct report *report, const struct result *plac
     for (size_t row = 0; row < places->row_count && shown < report->context->top; row++) {
         int64_t bytes = result_get(places, row, bytes_column).integer;
         struct result_value stack = result_get(places, row, "stack");
-        if (bytes <= 0 || stack.is_null)
-            break;
+        if (bytes <= 0 || stack.is_null) break;
         struct frame_list list = frames_of_stack(frames, stack.stack);
         size_t site = frames_site(&list);
-        char *label = list.count > 0 ? frame_label(list.frames[site]) : memory_format("(no stack was recorded)");
+        char *label =
+            list.count > 0 ? frame_label(list.frames[site]) : memory_format("(no stack was recorded)");
         output_print(report->output, "  %10s %7s %9s  ", BYTES(bytes), PERCENT(share(bytes, total)),
                      COUNT(result_get(places, row, blocks_column).integer));
         print_cut(report->output, label, WIDTH - 32);
@@ -249,8 +248,8 @@ static void report_peak_sites(const struct report *report)
 {
     int64_t peak = number(report, "peak_live_bytes");
     struct result *places = places_of(report->facts->sites, report->context->symbolizer, "peak_bytes");
-    output_print(report->output, "\n%12s %7s %9s  what was live at the peak (%s)\n", "bytes", "share", "blocks",
-                 BYTES(peak));
+    output_print(report->output, "\n%12s %7s %9s  what was live at the peak (%s)\n", "bytes", "share",
+                 "blocks", BYTES(peak));
     report_places(report, places, "peak_bytes", "peak_blocks", peak);
     result_free(places);
 }
@@ -263,8 +262,8 @@ static void report_outstanding(const struct report *report)
         return;
     }
     struct result *places = places_of(report->facts->leaks, report->context->symbolizer, "bytes");
-    output_print(report->output, "\n%12s %7s %9s  outstanding at the end: %s in %s block%s%s\n", "bytes", "share",
-                 "blocks", BYTES(bytes), COUNT(blocks), plural(blocks),
+    output_print(report->output, "\n%12s %7s %9s  outstanding at the end: %s in %s block%s%s\n", "bytes",
+                 "share", "blocks", BYTES(bytes), COUNT(blocks), plural(blocks),
                  strcmp(text(report, "leaked_is"), "outstanding") == 0 ? " (leaked or still reachable)" : "");
     report_places(report, places, "bytes", "blocks", bytes);
     result_free(places);
@@ -272,15 +271,18 @@ static void report_outstanding(const struct report *report)
 
 static void report_nothing(const struct report *report)
 {
-    output_print(report->output,
-                 "\nNo allocation was recorded: the trace has %s.\n"
-                 "A program that never calls malloc leaves such a trace, and one that ended before its first call.\n",
-                 report->facts->has_events ? "events, but none of an allocation" : "no events");
+    output_print(
+        report->output,
+        "\nNo allocation was recorded: the trace has %s.\n"
+        "A program that never calls malloc leaves such a trace, and one that ended before its first call.\n",
+        report->facts->has_events ? "events, but none of an allocation" : "no events");
     if (report->facts->sandboxed)
-        output_text(report->output, "The process ran below a seccomp filter, which may forbid the recorder's calls.\n");
-    output_text(report->output,
-                "If this one does allocate: does it bring its own malloc, or had MEMTRACE_DISABLE been set?\n"
-                "'memtrace run -- PROGRAM' looks at the program before it starts it, and says what is wrong.\n");
+        output_text(report->output,
+                    "The process ran below a seccomp filter, which may forbid the recorder's calls.\n");
+    output_text(
+        report->output,
+        "If this one does allocate: does it bring its own malloc, or had MEMTRACE_DISABLE been set?\n"
+        "'memtrace run -- PROGRAM' looks at the program before it starts it, and says what is wrong.\n");
 }
 
 static void report_next(const struct report *report)

@@ -15,14 +15,14 @@ struct result *result_new(const char *name, const struct result_column *columns,
     struct result *result = memory_new(1, sizeof *result);
     struct result_storage *storage = memory_new(1, sizeof *storage);
     storage->arena = arena_new();
-    *result = (struct result){.name = name, .columns = columns, .column_count = column_count, .storage = storage};
+    *result =
+        (struct result){.name = name, .columns = columns, .column_count = column_count, .storage = storage};
     return result;
 }
 
 void result_free(struct result *result)
 {
-    if (result == NULL)
-        return;
+    if (result == NULL) return;
     struct result_storage *storage = result->storage;
     arena_free(storage->arena);
     free(storage);
@@ -64,7 +64,8 @@ struct result_value value_text(struct result *result, const char *text, size_t l
     return (struct result_value){.text = arena_text(storage->arena, text, length)};
 }
 
-uint32_t result_add_stack(struct result *result, const struct result_frame *frames, size_t depth, bool truncated)
+uint32_t result_add_stack(struct result *result, const struct result_frame *frames, size_t depth,
+                          bool truncated)
 {
     struct result_storage *storage = result->storage;
     result->stacks =
@@ -79,24 +80,24 @@ uint32_t result_add_stack(struct result *result, const struct result_frame *fram
     return (uint32_t)result->stack_count++;
 }
 
-uint32_t result_add_module(struct result *result, const char *path, const uint8_t *build_id, size_t build_id_bytes,
-                           uint64_t bias)
+uint32_t result_add_module(struct result *result, const char *path, const uint8_t *build_id,
+                           size_t build_id_bytes, uint64_t bias)
 {
     struct result_storage *storage = result->storage;
     struct result_module fresh = {.bias = bias};
     /* A build-id is 20 bytes (SHA-1) in practice; of a longer one the start tells builds apart as well. */
     fresh.build_id_bytes = build_id_bytes < sizeof fresh.build_id ? build_id_bytes : sizeof fresh.build_id;
-    if (fresh.build_id_bytes > 0)
-        memcpy(fresh.build_id, build_id, fresh.build_id_bytes);
+    if (fresh.build_id_bytes > 0) memcpy(fresh.build_id, build_id, fresh.build_id_bytes);
     /* A process has tens of modules, and reducers add each once: no hash needed. */
     for (size_t i = 0; i < result->module_count; i++) {
         const struct result_module *known = &result->modules[i];
         if (known->bias == bias && known->build_id_bytes == fresh.build_id_bytes &&
-            memcmp(known->build_id, fresh.build_id, sizeof fresh.build_id) == 0 && strcmp(known->path, path) == 0)
+            memcmp(known->build_id, fresh.build_id, sizeof fresh.build_id) == 0 &&
+            strcmp(known->path, path) == 0)
             return (uint32_t)i;
     }
-    result->modules =
-        memory_grow(result->modules, &storage->module_capacity, result->module_count, sizeof *result->modules);
+    result->modules = memory_grow(result->modules, &storage->module_capacity, result->module_count,
+                                  sizeof *result->modules);
     fresh.path = arena_text(storage->arena, path, strlen(path));
     result->modules[result->module_count] = fresh;
     return (uint32_t)result->module_count++;
@@ -105,15 +106,13 @@ uint32_t result_add_module(struct result *result, const char *path, const uint8_
 int result_column_index(const struct result *result, const char *name)
 {
     for (size_t i = 0; i < result->column_count; i++)
-        if (strcmp(result->columns[i].name, name) == 0)
-            return (int)i;
+        if (strcmp(result->columns[i].name, name) == 0) return (int)i;
     return -1;
 }
 
 struct result_value result_get(const struct result *result, size_t row, const char *name)
 {
     int column = result_column_index(result, name);
-    if (column < 0 || row >= result->row_count)
-        return (struct result_value){.is_null = true};
+    if (column < 0 || row >= result->row_count) return (struct result_value){.is_null = true};
     return result->values[row * result->column_count + (size_t)column];
 }
