@@ -52,7 +52,7 @@ differences() {
 for file in /lib/x86_64-linux-gnu/libc.so.6 /lib64/ld-linux-x86-64.so.2 /usr/lib/x86_64-linux-gnu/libstdc++.so.6 \
     /lib/x86_64-linux-gnu/libm.so.6 /usr/bin/perl /bin/bash /usr/bin/python3 $(command -v sqlite3) \
     "$BUILD/tests/programs/unwind_frames" "$BUILD/tests/programs/unwind_exceptions" \
-    "$BUILD/tests/programs/unwind_jit" $UNWIND_RULES_FILES; do
+    "$BUILD/tests/programs/unwind_jit" "$BUILD/tests/programs/unwind_directives" $UNWIND_RULES_FILES; do
     [ -f "$file" ] || continue
     rows "$file" >rows
     cut -d' ' -f1 rows | "$BUILD/tests/programs/unwind_rules" "$file" >ours

@@ -79,7 +79,7 @@ struct compare_thread {
 static __thread struct compare_thread *thread_self;
 static __thread bool thread_busy;
 static __thread unsigned thread_skip;
-static bool ready;
+static bool ready, keep_rules;
 
 static void count(unsigned which, uint64_t by)
 {
@@ -191,6 +191,7 @@ static void prepare(void)
 {
     const char *output = getenv("UNWIND_COMPARE_OUTPUT");
     const char *every = getenv("UNWIND_COMPARE_EVERY");
+    keep_rules = getenv("UNWIND_COMPARE_KEEP_RULES") != NULL;
     const char *depth = getenv("UNWIND_COMPARE_DEPTH");
     if (every) compare_every = (unsigned)atoi(every);
     if (depth) compare_depth = (uint32_t)atoi(depth);
@@ -238,13 +239,24 @@ static void take(struct unwind_registers from)
     errno = program_errno;
 }
 
+/* The table of modules is kept up to date where there is one. (The caller is this library: no RPATH is used.)
+ */
+HOOK void *dlopen(const char *file, int mode)
+{
+    static void *(*next_dlopen)(const char *, int);
+    if (!next_dlopen) next_dlopen = (void *(*)(const char *, int))dlsym(RTLD_NEXT, "dlopen");
+    void *module = next_dlopen(file, mode);
+    unwind_modules_changed();
+    return module;
+}
+
 /* Both unwinders forget what they know of modules. */
 HOOK int dlclose(void *module)
 {
     static int (*next_dlclose)(void *);
     if (!next_dlclose) next_dlclose = (int (*)(void *))dlsym(RTLD_NEXT, "dlclose");
     int status = next_dlclose(module);
-    unwind_flush();
+    if (!keep_rules) unwind_flush();
     unwind_modules_changed();
     if (ready) oracle_flush_cache(*oracle_local_space, 0, 0);
     return status;

@@ -9,7 +9,7 @@ void call_back(void (*function)(unsigned long), unsigned long argument);
 void call_back(void (*function)(unsigned long), unsigned long argument)
 {
     volatile char frame[FRAME_BYTES];
-    frame[argument % FRAME_BYTES] = 1;
+    frame[0] = 1;
     function(argument);
-    frame[argument % FRAME_BYTES] += 1;
+    frame[0] += 1;
 }
