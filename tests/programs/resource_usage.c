@@ -1,7 +1,6 @@
 /* resource_usage FILE COMMAND [ARGUMENT...]: runs COMMAND and writes one line to FILE: wall seconds, CPU seconds
  * (with all it waited for), peak RSS in bytes. A small process, because Linux counts into a child's ru_maxrss the
  * memory of the process that it was forked from: measured from Python, everything has at least Python's size. */
-#define _GNU_SOURCE
 #include <stdio.h>
 #include <sys/resource.h>
 #include <sys/wait.h>
