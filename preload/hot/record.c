@@ -54,6 +54,7 @@ static inline uint32_t take_stack(struct lane *lane, const struct unwind_registe
         slow_libunwind_stack(lane, from, frames, &outcome);
     else
         unwind_stack(&lane->unwind, from, frames, recorder.depth_limit, &outcome);
+    if (unlikely(outcome.guessed)) slow_count_guessed();
     *truncated = outcome.truncated;
     return outcome.depth;
 }

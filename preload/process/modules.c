@@ -218,6 +218,11 @@ void counter_add(unsigned counter)
     if (recorder.header != NULL) __atomic_fetch_add(&recorder.header->counters[counter], 1, __ATOMIC_RELAXED);
 }
 
+void slow_count_guessed(void)
+{
+    counter_add(TRACE_COUNTER_STACKS_FRAME_POINTER);
+}
+
 void recorder_count(unsigned reason)
 {
     static const uint8_t counters[UNWIND_END_COUNT] = {

@@ -29,6 +29,9 @@ SLOW uint64_t slow_sample_due(struct lane *lane);
 /* CLOCK_MONOTONIC in ns, for machines without an invariant TSC. */
 SLOW uint64_t slow_monotonic_ns(void);
 
+/* A stack was continued through code without CFI by frame pointers. */
+SLOW void slow_count_guessed(void);
+
 /* As unwind_stack with the recorder's depth limit, by libunwind; notices modules frame by frame. */
 struct unwind_registers;
 struct unwind_outcome;
