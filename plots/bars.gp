@@ -27,7 +27,7 @@ set lmargin 3
 set rmargin 3
 
 if (bars == 0) {
-    set label 1 empty_text at graph 0.5, 0.55 center textcolor rgb ink font ",14"
+    eval say_empty(empty_text)
     plot -1000
     exit
 }

@@ -31,7 +31,7 @@ set xrange [-0.7:(rows > 0 ? rows : 1) - 0.3]
 short_text(bytes) = bytes < 1024 ? sprintf("%.0f", bytes) : sprintf("%.0f %s", bytes / byte_scale(bytes), byte_unit(bytes)[1:1])
 class_text(low, high) = short_text(low)
 if (rows == 0) {
-    set label 1 "no allocation was recorded" at graph 0.5, 0.5 center textcolor rgb ink font ",14"
+    eval say_empty("no allocation was recorded")
     set title titled("Requested sizes")
     plot -1
     exit

@@ -37,9 +37,13 @@ cut(text, length) = strlen(text) > length ? text[1:length-1]."…" : text
 # A chart's title: what it shows, and of which program.
 titled(what) = program eq "" ? what : what."  ·  ".cut(program, 60)
 
+# A chart without data says so and has no axes. (Commands, for `eval`: functions cannot hold any.)
+say_empty(text) = "set label 1000 '".text."' at graph 0.5, 0.5 center textcolor rgb ink font ',14';" \
+    ." unset xtics; unset ytics; unset border; unset xlabel; unset ylabel; unset grid; set key off"
+
 # Bytes: the unit that makes the largest value 1 to 1024, its name, and a value as text.
 byte_power(bytes) = bytes < 1024 ? 0 : bytes < 1024.0**2 ? 1 : bytes < 1024.0**3 ? 2 : bytes < 1024.0**4 ? 3 : 4
-byte_unit(bytes) = word("B KiB MiB GiB TiB", byte_power(bytes) + 1)
+byte_unit(bytes) = word("bytes KiB MiB GiB TiB", byte_power(bytes) + 1)
 byte_scale(bytes) = 1024.0**byte_power(bytes)
 in_unit(value) = value >= 99.95 ? sprintf("%.0f", value) : value >= 9.995 ? sprintf("%.1f", value) : sprintf("%.2f", value)
 byte_text(bytes) = bytes < 1024 ? sprintf("%.0f B", bytes) : in_unit(bytes / byte_scale(bytes))." ".byte_unit(bytes)

@@ -24,8 +24,7 @@ eval chart_terminal(440)
 set output picture
 set label 1 titled("Memory over time") at screen 0.5, 0.965 center textcolor rgb ink
 if (rows == 0) {
-    set label 2 "no events were recorded" at graph 0.5, 0.5 center textcolor rgb ink font ",14"
-    set key off
+    eval say_empty("no events were recorded")
     plot -2
     exit
 }

@@ -205,7 +205,9 @@ size_t dwarf_scopes_find(struct dwarf_scopes *scopes, uint64_t address,
     if (range == NULL) return 0;
     struct unit *unit = &scopes->units[range->unit];
     unit_prepare(unit, range->unit);
-    found[0] = (struct dwarf_scope){0};
+    Dwarf_Attribute attribute;
+    found[0] = (struct dwarf_scope){.directory =
+                                        dwarf_formstring(dwarf_attr(&unit->die, DW_AT_comp_dir, &attribute))};
     scope_set_line(&found[0], unit, local);
 
     const struct range *function = ranges_find(&unit->functions, local);
@@ -223,6 +225,7 @@ size_t dwarf_scopes_find(struct dwarf_scopes *scopes, uint64_t address,
         }
         scope->die = chain[count - 1 - i];
         scope->has_die = true;
+        scope->directory = found[0].directory;
     }
     return count;
 }

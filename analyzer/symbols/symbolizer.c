@@ -137,6 +137,17 @@ static const char *unnamed_function(struct symbolizer *symbolizer, const struct 
     return kept;
 }
 
+/* libdw gives some files as the compiler was told them, relative to where it ran. */
+static const char *absolute_file(struct symbolizer *symbolizer, const struct dwarf_scope *scope)
+{
+    if (scope->file == NULL || *scope->file == '/' || scope->directory == NULL)
+        return scope->file;
+    char *path = memory_format("%s/%s", scope->directory, scope->file);
+    const char *kept = symbolizer_text(symbolizer, path);
+    free(path);
+    return kept;
+}
+
 static void fill_frame(struct symbolizer *symbolizer, struct symbol_module *module, uint64_t address,
                        struct dwarf_scope *scope, struct symbol_frame *frame)
 {
@@ -149,7 +160,7 @@ static void fill_frame(struct symbolizer *symbolizer, struct symbol_module *modu
         frame->function = symbol_of_address(symbolizer, module, address);
     frame->named = frame->function != NULL;
     if (frame->function == NULL) frame->function = unnamed_function(symbolizer, module, address);
-    frame->file = scope->file;
+    frame->file = absolute_file(symbolizer, scope);
     frame->line = scope->line;
 }
 
