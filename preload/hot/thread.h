@@ -82,11 +82,14 @@ struct recorder {
 };
 extern struct recorder recorder;
 
-/* One page that fork wipes (MADV_WIPEONFORK): zero means a new process image, whoever made it. A vfork or
- * CLONE_VM child shares it and goes on in the caller's lane. */
+/* What fork wipes (MADV_WIPEONFORK): zero means a new process image, whoever made it. A vfork or CLONE_VM child
+ * shares it and goes on in the caller's lane. It fills the largest page there is: whatever else lay in the
+ * page would be wiped, too. */
+#define IMAGE_PAGE_BYTES 65536u
 enum image_state { IMAGE_NEW = 0, IMAGE_RECORDING = 1, IMAGE_OFF = 2, IMAGE_BUSY = 3 /* initialising */ };
 extern struct image_page {
     _Atomic uint32_t state; /* enum image_state */
+    uint8_t nothing_else[IMAGE_PAGE_BYTES - 4];
 } image_page;
 
 extern __thread struct thread_state *thread_self __attribute__((tls_model("initial-exec")));

@@ -13,7 +13,7 @@
 #define THREAD_BUCKETS 1024u
 
 struct recorder recorder;
-struct image_page image_page __attribute__((aligned(65536)));
+struct image_page image_page __attribute__((aligned(IMAGE_PAGE_BYTES)));
 __thread struct thread_state *thread_self __attribute__((tls_model("initial-exec")));
 
 /* All states of this image, by thread pointer. Never freed: a thread's end is not seen (the program has only
