@@ -383,6 +383,13 @@ uint64_t trace_damaged_chunks(struct trace *trace)
     return trace_chunks(trace)->damaged_chunks;
 }
 
+bool trace_is_cut(const struct trace *trace)
+{
+    /* `next` equal to `limit` is a trim that was interrupted: no chunk can be claimed any more, and the file
+     * may have been cut to its true end already. */
+    return trace->size < trace->header.next && trace->header.next != trace->header.limit;
+}
+
 /* --- does its process still run? -------------------------------------------------------------------- */
 
 /* When process PID was started, in ns since boot (the clock of /proc, which goes on in suspend). */

@@ -50,6 +50,9 @@ uint64_t trace_record_bytes(struct trace *trace);
  * chunk's end: the file is damaged there. */
 uint64_t trace_damaged_chunks(struct trace *trace);
 
+/* Is the file shorter than what was claimed in it: copied before it was complete, or cut? */
+bool trace_is_cut(const struct trace *trace);
+
 /* Does the process that wrote the trace still run? Its pid must exist and have been started no later than
  * the trace; in another pid namespace or on another machine the answer is false. */
 bool trace_process_runs(const struct trace *trace);

@@ -1,0 +1,172 @@
+/* timeline: the heap and RSS over time in a bounded number of rows. Of every stretch of time the rows with
+ * the least, the greatest and the last live_bytes are kept (so peaks are exact), the same of RSS samples, and
+ * marks; allocated_bytes and allocations are totals up to the row. RSS is of the samples from outside where
+ * there are any, else of the recorder's own. */
+#include <stdlib.h>
+#include <string.h>
+#include "reducers/curve.h"
+#include "reducers/reducer.h"
+#include "util/memory.h"
+
+static const struct result_column columns[] = {
+    {"time_ns", VALUE_INTEGER, UNIT_NS, "time"},
+    {"live_bytes", VALUE_INTEGER, UNIT_BYTES, "live"},
+    {"live_blocks", VALUE_INTEGER, UNIT_COUNT, "live blocks"},
+    {"allocated_bytes", VALUE_INTEGER, UNIT_BYTES, "allocated"},
+    {"allocations", VALUE_INTEGER, UNIT_COUNT, "allocations"},
+    {"rss_bytes", VALUE_INTEGER, UNIT_BYTES, "RSS"},
+    {"mark", VALUE_TEXT, UNIT_NONE, "mark"},
+};
+enum { COLUMNS = sizeof(columns) / sizeof(columns[0]) };
+enum { ROWS = 2000, LEAST_ROWS = 16 };
+
+struct timeline {
+    const struct replay *replay;
+    size_t rows;
+    struct curve live, inside, outside;
+    bool has_outside;
+    struct curve_point *marks; /* their texts are the timeline's */
+    size_t mark_count, most_marks;
+    uint64_t mark_stride, marks_seen; /* when there are too many marks, every mark_stride-th is kept */
+};
+
+/* Of N rows: half for live bytes (3 a stretch), a quarter for samples, an eighth for marks, 2 for the ends.
+ */
+static void *timeline_begin(const struct replay *replay, const struct analysis_options *options)
+{
+    struct timeline *t = memory_new(1, sizeof(*t));
+    uint64_t start = trace_header(replay->trace)->start_ticks;
+
+    t->replay = replay;
+    t->rows = options->timeline_rows ? options->timeline_rows : ROWS;
+    if (t->rows < LEAST_ROWS) t->rows = LEAST_ROWS;
+    t->live = curve_new(start, t->rows / 6);
+    t->inside = curve_new(start, t->rows / 12);
+    t->outside = curve_new(start, t->rows / 12);
+    t->most_marks = t->rows / 8;
+    t->marks = memory_new(t->most_marks, sizeof(*t->marks));
+    t->mark_stride = 1;
+    return t;
+}
+
+static struct curve_point point_now(const struct timeline *t)
+{
+    const struct heap_totals *heap = &t->replay->heap;
+
+    return (struct curve_point){
+        .ticks = t->replay->ticks,
+        .sequence = t->replay->events,
+        .value = heap->live_bytes,
+        .live_bytes = heap->live_bytes,
+        .live_blocks = heap->live_blocks,
+        .allocated_bytes = heap->allocated_bytes,
+        .allocations = heap->allocations,
+    };
+}
+
+static void timeline_sample(struct timeline *t, const struct event *e)
+{
+    bool outside = e->sample.reason == TRACE_SAMPLE_OUTSIDE;
+    struct curve_point point = point_now(t);
+
+    if (!e->sample.rss_bytes) return;
+    point.value = point.rss_bytes = e->sample.rss_bytes;
+    curve_add(outside ? &t->outside : &t->inside, &point);
+    t->has_outside |= outside;
+}
+
+/* Too many marks to keep: every second one goes, and from now on every second one comes. */
+static void timeline_thin_marks(struct timeline *t)
+{
+    size_t kept = 0;
+
+    for (size_t i = 0; i < t->mark_count; i++) {
+        if (i % 2 == 0)
+            t->marks[kept++] = t->marks[i];
+        else
+            free((char *)(uintptr_t)t->marks[i].mark);
+    }
+    t->mark_count = kept;
+    t->mark_stride *= 2;
+}
+
+static void timeline_mark(struct timeline *t, const struct event *e)
+{
+    static const char *const names[] = {"mark", "main", "stop", "start"};
+    const char *name = e->mark_kind < 4 ? names[e->mark_kind] : "mark";
+    struct curve_point point = point_now(t);
+
+    if (t->marks_seen++ % t->mark_stride != 0) return;
+    if (t->mark_count == t->most_marks) timeline_thin_marks(t);
+    point.mark = e->text_length ? memory_text(e->text, e->text_length) : memory_text(name, strlen(name));
+    t->marks[t->mark_count++] = point;
+}
+
+static void timeline_event(void *state, const struct event *e, const struct replay_step *step)
+{
+    struct timeline *t = state;
+
+    if (step->effect != EFFECT_NONE) {
+        struct curve_point point = point_now(t);
+        curve_add(&t->live, &point);
+    } else if (e->kind == EVENT_SAMPLE) {
+        timeline_sample(t, e);
+    } else if (e->kind == EVENT_MARK) {
+        timeline_mark(t, e);
+    }
+}
+
+static int compare_points(const void *a, const void *b)
+{
+    const struct curve_point *left = a, *right = b;
+
+    if (left->ticks != right->ticks) return left->ticks < right->ticks ? -1 : 1;
+    return (left->sequence > right->sequence) - (left->sequence < right->sequence);
+}
+
+static void add_row(const struct timeline *t, struct result *result, const struct curve_point *point)
+{
+    struct result_value mark = {.is_null = true};
+    struct result_value *row;
+
+    if (point->mark) mark = value_text(result, point->mark, strlen(point->mark));
+    row = result_add_row(result);
+    row[0] = value_of(trace_ns(t->replay->trace, point->ticks));
+    row[1] = value_of(point->live_bytes);
+    row[2] = value_of(point->live_blocks);
+    row[3] = value_of(point->allocated_bytes);
+    row[4] = value_of(point->allocations);
+    if (point->rss_bytes) row[5] = value_of(point->rss_bytes);
+    row[6] = mark;
+}
+
+static struct result *timeline_finish(void *state)
+{
+    struct timeline *t = state;
+    struct result *result = result_new("timeline", columns, COLUMNS);
+    struct curve_point *points = memory_new(t->rows + LEAST_ROWS, sizeof(*points));
+    size_t count = 0;
+
+    points[count++] = (struct curve_point){.ticks = trace_header(t->replay->trace)->start_ticks};
+    count += curve_points(&t->live, points + count);
+    count += curve_points(t->has_outside ? &t->outside : &t->inside, points + count);
+    for (size_t i = 0; i < t->mark_count; i++)
+        points[count++] = t->marks[i];
+    points[count] = point_now(t);
+    points[count].ticks = replay_end(t->replay);
+    points[count++].sequence = UINT64_MAX;
+    qsort(points, count, sizeof(*points), compare_points);
+    for (size_t i = 0; i < count; i++)
+        add_row(t, result, &points[i]);
+    for (size_t i = 0; i < t->mark_count; i++)
+        free((char *)(uintptr_t)t->marks[i].mark);
+    free(points);
+    free(t->marks);
+    curve_free(&t->live);
+    curve_free(&t->inside);
+    curve_free(&t->outside);
+    free(t);
+    return result;
+}
+
+const struct reducer reduce_timeline = {"timeline", timeline_begin, timeline_event, timeline_finish};

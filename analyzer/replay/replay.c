@@ -1,0 +1,470 @@
+#include "replay/replay.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <uthash.h>
+#include "replay/live_map.h"
+#include "util/memory.h"
+
+#define FRAME_CACHE 4096u
+#define THREAD_NONE UINT32_MAX
+/* A begin whose end never came (its handler left by longjmp) stays open; a stream keeps the innermost so
+ * many, far more than signals nest. */
+#define OPEN_BEGINS 256u
+
+/* A realloc_begin that waits for its end. */
+struct open_begin {
+    struct live_block block; /* site 0: it was of no known block */
+    uint64_t *unknown;       /* then: the counter of heap_totals where its free went */
+    bool temporary;
+    uint64_t heap_events; /* when it was begun */
+};
+
+/* The stack of a stream, interned: nodes[i] is the node of the i-th frame from the outer end. */
+struct replay_stream {
+    uint32_t *nodes;
+    size_t node_capacity, depth;
+    uint32_t leaf;
+    uint32_t module_changes; /* when the nodes were interned */
+    uint64_t token;          /* of the event they were interned for; 0: none yet */
+    uint64_t serial;         /* thread */
+    uint32_t thread;
+    struct open_begin *begins;
+    size_t begin_count, begin_capacity;
+};
+
+struct cached_frame {
+    uint64_t address;
+    uint32_t module_changes, frame;
+    bool filled;
+};
+
+struct thread_entry {
+    uint64_t serial;
+    uint32_t thread;
+    UT_hash_handle hh;
+};
+
+struct replay_private {
+    struct live_map *live, *pool;
+    struct replay_stream *streams;
+    size_t stream_count;
+    uint32_t *site_of_stack; /* by node: its site, of whichever kind came first; 0: none */
+    size_t site_of_stack_count;
+    size_t site_capacity, thread_capacity;
+    struct cached_frame frames[FRAME_CACHE];
+    uint32_t module_changes;
+    struct thread_entry *thread_table;
+    uint64_t heap_events; /* allocations and frees of the allocator */
+    uint64_t last_block;  /* the address allocated by the last of them, */
+    bool last_allocated;  /* if it was an allocation */
+};
+
+struct replay *replay_new(struct trace *trace)
+{
+    struct replay *r = memory_new(1, sizeof(*r));
+    struct replay_private *p = r->private = memory_new(1, sizeof(*p));
+
+    r->trace = trace;
+    r->modules = modules_new(trace);
+    r->stacks = stack_tree_new();
+    r->sites = memory_grow(NULL, &p->site_capacity, 0, sizeof(*r->sites));
+    r->site_count = 1;
+    memset(r->sites, 0, sizeof(*r->sites));
+    p->live = live_map_new();
+    p->pool = live_map_new();
+    return r;
+}
+
+void replay_free(struct replay *r)
+{
+    struct replay_private *p;
+    struct thread_entry *entry, *next;
+
+    if (!r) return;
+    p = r->private;
+    HASH_ITER(hh, p->thread_table, entry, next)
+    {
+        HASH_DEL(p->thread_table, entry);
+        free(entry);
+    }
+    for (size_t i = 0; i < p->stream_count; i++) {
+        free(p->streams[i].nodes);
+        free(p->streams[i].begins);
+    }
+    free(p->streams);
+    free(p->site_of_stack);
+    live_map_free(p->live);
+    live_map_free(p->pool);
+    free(p);
+    modules_free(r->modules);
+    stack_tree_free(r->stacks);
+    free(r->sites);
+    free(r->threads);
+    free(r);
+}
+
+/* --- streams and threads ---------------------------------------------------------------------------- */
+
+static uint32_t thread_find(struct replay *r, uint64_t serial)
+{
+    struct replay_private *p = r->private;
+    struct thread_entry *entry;
+
+    HASH_FIND(hh, p->thread_table, &serial, sizeof(serial), entry);
+    if (entry) return entry->thread;
+    entry = memory_new(1, sizeof(*entry));
+    entry->serial = serial;
+    entry->thread = (uint32_t)r->thread_count;
+    HASH_ADD(hh, p->thread_table, serial, sizeof(serial), entry);
+    r->threads = memory_grow(r->threads, &p->thread_capacity, r->thread_count, sizeof(*r->threads));
+    r->threads[r->thread_count++] = (struct replay_thread){.serial = serial};
+    return entry->thread;
+}
+
+static struct replay_stream *stream_of(struct replay *r, const struct event *e)
+{
+    struct replay_private *p = r->private;
+    struct replay_stream *s;
+
+    if (e->stream >= p->stream_count) {
+        size_t count = (size_t)e->stream + e->stream / 2 + 8;
+        p->streams = memory_resize(p->streams, count, sizeof(*p->streams));
+        memset(p->streams + p->stream_count, 0, (count - p->stream_count) * sizeof(*p->streams));
+        p->stream_count = count;
+    }
+    s = &p->streams[e->stream];
+    if (e->thread && e->thread != s->serial) {
+        s->serial = e->thread;
+        s->thread = thread_find(r, e->thread);
+    }
+    return s;
+}
+
+/* --- stacks ----------------------------------------------------------------------------------------- */
+
+static uint32_t frame_of(struct replay *r, uint64_t address)
+{
+    struct replay_private *p = r->private;
+    struct cached_frame *cached = &p->frames[(address * TRACE_GOLDEN_RATIO) >> 52];
+
+    if (!cached->filled || cached->address != address || cached->module_changes != p->module_changes) {
+        uint64_t link_address;
+        uint32_t module = modules_find(r->modules, address, &link_address);
+        *cached = (struct cached_frame){
+            .address = address,
+            .module_changes = p->module_changes,
+            .frame = stack_tree_frame(r->stacks, module, link_address),
+            .filled = true,
+        };
+    }
+    return cached->frame;
+}
+
+/* The node of E's stack. Only frames that are not as in the stream's event before are interned, and of the
+ * others none when a module has come or gone at an address that is in use again. */
+static uint32_t stack_of(struct replay *r, struct replay_stream *s, const struct event *e)
+{
+    bool same_modules = s->module_changes == r->private->module_changes;
+    size_t kept = same_modules ? e->kept : 0;
+    uint32_t node;
+
+    if (same_modules && s->token && e->stack_token == s->token) return s->leaf;
+    if (kept > s->depth) kept = s->depth;
+    if (e->depth > s->node_capacity) {
+        s->node_capacity = e->depth + e->depth / 2 + 16;
+        s->nodes = memory_resize(s->nodes, s->node_capacity, sizeof(*s->nodes));
+    }
+    node = kept ? s->nodes[kept - 1] : e->truncated ? STACK_ROOT_TRUNCATED : STACK_ROOT;
+    for (size_t i = kept; i < e->depth; i++)
+        s->nodes[i] = node = stack_tree_intern(r->stacks, node, frame_of(r, e->stack[e->depth - 1 - i]));
+    s->depth = e->depth;
+    s->leaf = node;
+    s->token = e->stack_token;
+    s->module_changes = r->private->module_changes;
+    return node;
+}
+
+/* --- sites ------------------------------------------------------------------------------------------ */
+
+static uint32_t *site_slot(struct replay *r, uint32_t stack)
+{
+    struct replay_private *p = r->private;
+
+    if (stack >= p->site_of_stack_count) {
+        size_t count = (size_t)stack + stack / 2 + 64;
+        p->site_of_stack = memory_resize(p->site_of_stack, count, sizeof(*p->site_of_stack));
+        memset(p->site_of_stack + p->site_of_stack_count, 0,
+               (count - p->site_of_stack_count) * sizeof(*p->site_of_stack));
+        p->site_of_stack_count = count;
+    }
+    return &p->site_of_stack[stack];
+}
+
+static uint32_t site_add(struct replay *r, uint32_t stack, bool pool, uint32_t other)
+{
+    r->sites = memory_grow(r->sites, &r->private->site_capacity, r->site_count, sizeof(*r->sites));
+    r->sites[r->site_count] = (struct site){.stack = stack, .pool = pool, .other = other};
+    return (uint32_t)r->site_count++;
+}
+
+static uint32_t site_of(struct replay *r, uint32_t stack, bool pool)
+{
+    uint32_t *slot = site_slot(r, stack);
+
+    if (!*slot) {
+        *slot = site_add(r, stack, pool, 0);
+        r->distinct_stacks++;
+    }
+    if (r->sites[*slot].pool == pool) return *slot;
+    if (!r->sites[*slot].other) {
+        uint32_t other = site_add(r, stack, pool, *slot);
+        r->sites[*slot].other = other;
+    }
+    return r->sites[*slot].other;
+}
+
+static struct heap_totals *totals_of(struct replay *r, bool pool)
+{
+    return pool ? &r->pool : &r->heap;
+}
+
+/* Before a site's live blocks change: remember what they were at the last peak. */
+static void site_remember_peak(struct site *site, const struct heap_totals *totals)
+{
+    if (site->peak_epoch == totals->peak_epoch) return;
+    site->peak_epoch = totals->peak_epoch;
+    site->peak_bytes = site->live_bytes;
+    site->peak_blocks = site->live_blocks;
+}
+
+void site_peak(const struct replay *r, const struct site *site, uint64_t *bytes, uint64_t *blocks)
+{
+    uint64_t epoch = site->pool ? r->pool.peak_epoch : r->heap.peak_epoch;
+    bool unchanged = site->peak_epoch != epoch;
+
+    *bytes = unchanged ? site->live_bytes : site->peak_bytes;
+    *blocks = unchanged ? site->live_blocks : site->peak_blocks;
+}
+
+uint64_t replay_end(const struct replay *r)
+{
+    const struct trace_exit *exit = &trace_header(r->trace)->exit;
+
+    return exit->kind && exit->ticks > r->ticks ? exit->ticks : r->ticks;
+}
+
+static void live_add(struct replay *r, const struct live_block *block, bool pool)
+{
+    struct heap_totals *totals = totals_of(r, pool);
+    struct site *site = &r->sites[block->site];
+
+    site_remember_peak(site, totals);
+    site->live_blocks++;
+    site->live_bytes += block->size;
+    totals->live_blocks++;
+    totals->live_bytes += block->size;
+    if (totals->live_bytes <= totals->peak_bytes) return;
+    totals->peak_bytes = totals->live_bytes;
+    totals->peak_blocks = totals->live_blocks;
+    totals->peak_ticks = r->ticks;
+    totals->peak_epoch++; /* all sites are now as at the peak, this one included */
+}
+
+static void live_subtract(struct replay *r, const struct live_block *block, bool pool)
+{
+    struct heap_totals *totals = totals_of(r, pool);
+    struct site *site = &r->sites[block->site];
+
+    site_remember_peak(site, totals);
+    site->live_blocks--;
+    site->live_bytes -= block->size;
+    totals->live_blocks--;
+    totals->live_bytes -= block->size;
+}
+
+/* --- what events do --------------------------------------------------------------------------------- */
+
+static struct live_map *live_map_of(struct replay *r, bool pool)
+{
+    return pool ? r->private->pool : r->private->live;
+}
+
+/* Put BLOCK into the map and the totals. A block that is live at its address lost its free: it goes first,
+ * so that the peak never counts both. */
+static void block_insert(struct replay *r, const struct live_block *block, bool pool,
+                         struct replay_step *step)
+{
+    struct live_block before;
+
+    step->displaced = live_map_insert(live_map_of(r, pool), block, &before);
+    if (step->displaced) {
+        step->displaced_site = before.site;
+        step->displaced_size = before.size;
+        totals_of(r, pool)->displaced++;
+        live_subtract(r, &before, pool);
+    }
+    live_add(r, block, pool);
+}
+
+static void apply_allocation(struct replay *r, struct replay_stream *s, const struct event *e,
+                             struct replay_step *step)
+{
+    struct replay_private *p = r->private;
+    struct heap_totals *totals = totals_of(r, e->pool);
+    uint32_t stack = stack_of(r, s, e);
+    struct live_block block = {.address = e->block, .size = e->size};
+    struct site *site;
+
+    if (e->realloc_of_block && s->begin_count) s->begin_count--;
+    block.site = site_of(r, stack, e->pool);
+    site = &r->sites[block.site];
+    step->effect = EFFECT_ALLOCATED;
+    step->pool = e->pool;
+    step->site = block.site;
+    step->size = block.size;
+    block_insert(r, &block, e->pool, step);
+    site->allocations++;
+    site->allocated_bytes += block.size;
+    totals->allocations++;
+    totals->allocated_bytes += block.size;
+    totals->reallocations += e->realloc_of_block;
+    r->truncated_stacks += e->truncated;
+    if (e->pool) return;
+    p->heap_events++;
+    p->last_block = e->block;
+    p->last_allocated = true;
+    if (step->thread == THREAD_NONE) return;
+    r->threads[step->thread].allocations++;
+    r->threads[step->thread].allocated_bytes += block.size;
+}
+
+static uint64_t *unknown_counter(struct replay *r, struct heap_totals *totals)
+{
+    if (trace_header(r->trace)->flags & TRACE_FLAG_FORK_CHILD) return &totals->frees_inherited;
+    return r->marks.stopped_once ? &totals->frees_unrecorded : &totals->frees_unknown;
+}
+
+static void apply_free(struct replay *r, const struct event *e, struct replay_step *step,
+                       struct open_begin *begin)
+{
+    struct replay_private *p = r->private;
+    struct heap_totals *totals = totals_of(r, e->pool);
+    struct live_block block;
+
+    step->pool = e->pool;
+    step->temporary = !e->pool && p->last_allocated && p->last_block == e->block;
+    if (!e->pool) {
+        p->last_allocated = false;
+        p->heap_events++;
+    }
+    *begin = (struct open_begin){.heap_events = p->heap_events};
+    if (!live_map_remove(live_map_of(r, e->pool), e->block, &block)) {
+        begin->unknown = unknown_counter(r, totals);
+        ++*begin->unknown;
+        step->temporary = false;
+        return;
+    }
+    begin->block = block;
+    begin->temporary = step->temporary;
+    step->effect = EFFECT_FREED;
+    step->site = block.site;
+    step->size = block.size;
+    live_subtract(r, &block, e->pool);
+    totals->frees++;
+    totals->temporary += step->temporary;
+    r->sites[block.site].temporary += step->temporary;
+    if (!e->pool && step->thread != THREAD_NONE) r->threads[step->thread].frees++;
+}
+
+static void apply_realloc_begin(struct replay *r, struct replay_stream *s, const struct event *e,
+                                struct replay_step *step)
+{
+    struct open_begin begin;
+
+    apply_free(r, e, step, &begin);
+    if (s->begin_count == OPEN_BEGINS)
+        memmove(s->begins, s->begins + 1, --s->begin_count * sizeof(*s->begins));
+    s->begins = memory_grow(s->begins, &s->begin_capacity, s->begin_count, sizeof(*s->begins));
+    s->begins[s->begin_count++] = begin;
+}
+
+/* The failed realloc's begin is taken back: no free was, and the block is live. */
+static void restore_block(struct replay *r, const struct open_begin *begin, struct replay_step *step)
+{
+    struct replay_private *p = r->private;
+
+    if (begin->heap_events == p->heap_events && begin->temporary) {
+        p->last_block = begin->block.address;
+        p->last_allocated = true;
+    }
+    if (begin->unknown) {
+        --*begin->unknown;
+        return;
+    }
+    step->effect = EFFECT_RESTORED;
+    step->site = begin->block.site;
+    step->size = begin->block.size;
+    step->temporary = begin->temporary;
+    block_insert(r, &begin->block, false, step);
+    r->heap.frees--;
+    r->heap.temporary -= begin->temporary;
+    r->sites[begin->block.site].temporary -= begin->temporary;
+    if (step->thread != THREAD_NONE && r->threads[step->thread].frees) r->threads[step->thread].frees--;
+}
+
+static void apply_failure(struct replay *r, struct replay_stream *s, const struct event *e,
+                          struct replay_step *step)
+{
+    uint32_t stack = stack_of(r, s, e); /* in any case: the stream's nodes follow every stack */
+    bool closes = e->kind == EVENT_REALLOC_END && s->begin_count > 0;
+
+    if (closes) s->begin_count--;
+    if (e->kind == EVENT_REALLOC_END && e->outcome == TRACE_REALLOC_FREED) return; /* it was a free */
+    step->effect = EFFECT_FAILED;
+    step->site = site_of(r, stack, false);
+    r->sites[step->site].failed++;
+    r->heap.failed++;
+    if (closes) restore_block(r, &s->begins[s->begin_count], step);
+}
+
+static void apply_thread_start(struct replay *r, struct replay_stream *s, const struct event *e)
+{
+    s->begin_count = 0; /* what the stream's thread before left open is abandoned */
+    if (e->thread) r->threads[s->thread].tid = e->tid;
+}
+
+void replay_apply(struct replay *r, const struct event *e, struct replay_step *step)
+{
+    struct replay_stream *s = stream_of(r, e);
+    struct open_begin ignored;
+
+    r->events++;
+    r->ticks = e->ticks;
+    r->time_ns = e->time_ns;
+    r->private->module_changes = modules_advance(r->modules, e->ticks);
+    *step = (struct replay_step){.thread = e->thread ? s->thread : THREAD_NONE};
+    switch (e->kind) {
+    case EVENT_ALLOCATION:
+        apply_allocation(r, s, e, step);
+        break;
+    case EVENT_FREE:
+        apply_free(r, e, step, &ignored);
+        break;
+    case EVENT_REALLOC_BEGIN:
+        apply_realloc_begin(r, s, e, step);
+        break;
+    case EVENT_REALLOC_END:
+    case EVENT_FAILED:
+        apply_failure(r, s, e, step);
+        break;
+    case EVENT_THREAD_START:
+        apply_thread_start(r, s, e);
+        break;
+    case EVENT_MARK:
+        step->baseline = marks_apply(&r->marks, e);
+        break;
+    default:
+        break;
+    }
+}
