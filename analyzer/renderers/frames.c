@@ -113,34 +113,44 @@ static char *parameters_of(char *name)
     return at == name || at[-1] == ':' || after_operator(name, at) ? name + strlen(name) : at;
 }
 
-/* Drop what stands between < and >, keeping the signs. */
-static void drop_templates(char *name)
+/* NAME without what stands between < and >, keeping the signs; to be freed. */
+static char *without_templates(const char *name)
 {
     int depth = 0;
-    char *to = name;
+    char *text = memory_new(strlen(name) + 1, 1), *to = text;
     for (const char *at = name; *at != '\0'; at++) {
         bool is_arrow = *at == '>' && at > name && at[-1] == '-';
         if (*at == '>' && depth > 0 && !is_arrow) depth--;
         if (depth == 0) *to++ = *at;
-        if (*at == '<' && !after_operator(name, at)) depth++;
+        /* not Rust's "<T as Trait>::function" */
+        if (*at == '<' && at > name && !after_operator(name, at)) depth++;
     }
-    *to = '\0';
+    return text;
+}
+
+/* The demangler puts a template function's result type in front of its name. */
+static const char *without_result_type(const char *name)
+{
+    const char *start = name;
+    int depth = 0;
+    for (const char *at = name; *at != '\0' && strncmp(at, "operator", 8) != 0; at++) {
+        depth += *at == '<' || *at == '(' ? 1 : *at == '>' || *at == ')' ? -1 : 0;
+        if (*at == ' ' && depth == 0 && at[1] != '\0') start = at + 1;
+    }
+    return start;
 }
 
 char *frames_short_name(const char *function)
 {
     enum { LONG = 48 };
-    char *name = memory_text(function, strlen(function)), *start = name;
-    *parameters_of(name) = '\0';
-    int depth = 0;
-    for (char *at = name; *at != '\0' && strncmp(at, "operator", 8) != 0; at++) {
-        depth += *at == '<' || *at == '(' ? 1 : *at == '>' || *at == ')' ? -1 : 0;
-        if (*at == ' ' && depth == 0 && at[1] != '\0')
-            start = at + 1; /* behind the result type that the demangler puts in front of templates */
-    }
-    memmove(name, start, strlen(start) + 1);
-    if (strlen(name) > LONG) drop_templates(name);
-    return name;
+    char *name = memory_text(function, strlen(function));
+    char *parameters = parameters_of(name);
+    bool has_parameters = *parameters != '\0';
+    *parameters = '\0';
+    const char *start = has_parameters ? without_result_type(name) : name;
+    char *shown = strlen(start) > LONG ? without_templates(start) : memory_text(start, strlen(start));
+    free(name);
+    return shown;
 }
 
 /* Cut NAME to at most CHARACTERS of UTF-8, the last three of them dots. */
