@@ -17,7 +17,7 @@ set datafile columnheaders
 set datafile missing NaN
 
 blue = "#0072b2"; vermillion = "#d55e00"; green = "#009e73"; orange = "#e69f00"; sky = "#56b4e9"
-ink = "#222222"; pale = "#dddddd"; grey = "#777777"
+ink = "#222222"; pale_blue = "#d6ebf8"; pale = "#dddddd"; grey = "#777777"
 
 chart_width = 800
 is_png = strlen(picture) > 4 && picture[strlen(picture)-3:] eq ".png"

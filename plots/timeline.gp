@@ -70,7 +70,7 @@ set label 9999 "peak ".byte_text(peak) at peak_ns / time_scale, peak / scale \
 if (!peak_left) { set label 9999 right }
 
 plot csv using (column("time_ns") / time_scale):(column("live_bytes") / scale) \
-         with fillsteps fillstyle solid 0.25 noborder linecolor rgb sky notitle, \
+         with fillsteps fillstyle solid 1 noborder linecolor rgb pale_blue notitle, \
      csv using (column("time_ns") / time_scale):(column("live_bytes") / scale) \
          with steps linewidth 2 linecolor rgb blue title "live heap", \
      csv using (column("time_ns") / time_scale):(column("rss_bytes") / scale) \

@@ -38,8 +38,7 @@ static int run(int argc, char **argv)
     struct table_options options = {.value = "peak"};
     size_t count;
     enum options_outcome outcome = options_parse(&usage, &options, argc, argv, &count);
-    if (outcome != OPTIONS_READY)
-        return outcome == OPTIONS_HELPED ? 0 : EXIT_TROUBLE;
+    if (outcome != OPTIONS_READY) return outcome == OPTIONS_HELPED ? 0 : EXIT_TROUBLE;
     options.value = value_column(options.value);
     return traces_render(argv + 1, count, "sites", &render_folded, &options);
 }

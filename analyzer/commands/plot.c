@@ -9,6 +9,7 @@
 #include <unistd.h>
 #include "commands/command.h"
 #include "commands/traces.h"
+#include "renderers/frames.h"
 #include "renderers/places.h"
 #include "util/memory.h"
 #include "util/report_error.h"
@@ -205,7 +206,7 @@ static int run(int argc, char **argv)
     if (status != 0) return status;
     char *scripts = find_scripts();
     status = scripts == NULL ? EXIT_TROUBLE : write_csvs(trace, options.folder);
-    if (status == 0) status = draw(options.folder, scripts, trace_command_line(trace));
+    if (status == 0) status = draw(options.folder, scripts, frames_base_name(trace_executable(trace)));
     free(scripts);
     trace_close(trace);
     return status;

@@ -31,8 +31,7 @@ static int report_trace(struct trace *trace, struct render_context *context)
 {
     struct result *results[RESULTS];
     int status = analysis_run(trace, reducers, RESULTS, NULL, results);
-    if (status != 0)
-        return status;
+    if (status != 0) return status;
     const struct trace_header *header = trace_header(trace);
     struct report_facts facts = {
         .metrics = results[METRICS],
@@ -57,12 +56,10 @@ static int run(int argc, char **argv)
     struct report_options options = {.top = 5};
     size_t count;
     enum options_outcome outcome = options_parse(&usage, &options, argc, argv, &count);
-    if (outcome != OPTIONS_READY)
-        return outcome == OPTIONS_HELPED ? 0 : EXIT_TROUBLE;
+    if (outcome != OPTIONS_READY) return outcome == OPTIONS_HELPED ? 0 : EXIT_TROUBLE;
     struct trace **traces;
     int status = traces_open(argv + 1, count, &traces);
-    if (status != 0)
-        return status;
+    if (status != 0) return status;
     struct output *output = output_open(options.output);
     if (output == NULL) {
         traces_close(traces, count);
@@ -80,4 +77,5 @@ static int run(int argc, char **argv)
     return status != 0 ? status : written;
 }
 
-const struct command command_report = {"report", "one screen: what ran, its peak, its sites, what was left", run};
+const struct command command_report = {"report", "one screen: what ran, its peak, its sites, what was left",
+                                       run};

@@ -6,7 +6,7 @@ static const struct option_entry entries[] = {
     OPTION_FORMAT_ENTRY,
     OPTION_OUTPUT_ENTRY,
     {"rows", 'r', OPTION_COUNT, offsetof(struct table_options, rows), "N",
-     "at most so many moments (default 2000; at least 16)", NULL},
+     "at most so many moments, 16 or more (default: text 32, else 2000)", NULL},
 };
 
 static const struct options_usage usage = {

@@ -5,6 +5,8 @@
 #include "util/memory.h"
 #include "util/report_error.h"
 
+#define TIMELINE_TEXT_ROWS 32 /* a screen */
+
 const char *const format_names[] = {"text", "csv", "json", NULL};
 
 int traces_open(char **paths, size_t count, struct trace ***traces)
@@ -26,8 +28,8 @@ void traces_close(struct trace **traces, size_t count)
     free(traces);
 }
 
-static int render_opened(struct trace **traces, size_t count, const char *reducer, const struct renderer *renderer,
-                         const struct table_options *options)
+static int render_opened(struct trace **traces, size_t count, const char *reducer,
+                         const struct renderer *renderer, const struct table_options *options)
 {
     struct output *output = output_open(options->output);
     if (output == NULL) return EXIT_TROUBLE;
@@ -37,6 +39,7 @@ static int render_opened(struct trace **traces, size_t count, const char *reduce
                                      .top = options->top,
                                      .value_column = options->value};
     struct analysis_options analysis = {.timeline_rows = (size_t)options->rows};
+    if (analysis.timeline_rows == 0 && renderer == &render_text) analysis.timeline_rows = TIMELINE_TEXT_ROWS;
     int status = 0;
     for (size_t i = 0; i < count && status == 0 && !output_failed(output); i++) {
         struct result *result = NULL;
@@ -60,19 +63,17 @@ int traces_render(char **paths, size_t count, const char *reducer, const struct 
 {
     struct trace **traces;
     int status = traces_open(paths, count, &traces);
-    if (status != 0)
-        return status;
+    if (status != 0) return status;
     status = render_opened(traces, count, reducer, renderer, options);
     traces_close(traces, count);
     return status;
 }
 
-int table_command(const struct options_usage *usage, const char *reducer, struct table_options *options, int argc,
-                  char **argv)
+int table_command(const struct options_usage *usage, const char *reducer, struct table_options *options,
+                  int argc, char **argv)
 {
     size_t count;
     enum options_outcome outcome = options_parse(usage, options, argc, argv, &count);
-    if (outcome != OPTIONS_READY)
-        return outcome == OPTIONS_HELPED ? 0 : EXIT_TROUBLE;
+    if (outcome != OPTIONS_READY) return outcome == OPTIONS_HELPED ? 0 : EXIT_TROUBLE;
     return traces_render(argv + 1, count, reducer, renderer_find(options->format), options);
 }

@@ -227,7 +227,7 @@ static void report_places(const struct report *report, const struct result *plac
                      COUNT(result_get(places, row, blocks_column).integer));
         print_cut(report->output, label, WIDTH - 32);
         free(label);
-        print_callers(report->output, &list, site, 34);
+        print_callers(report->output, &list, site, 14);
         shown++;
     }
     if (shown < places->row_count) {
@@ -285,14 +285,34 @@ static void report_nothing(const struct report *report)
         "'memtrace run -- PROGRAM' looks at the program before it starts it, and says what is wrong.\n");
 }
 
+/* Names that are missing are better than wrong ones, but not without a word. */
+static void report_symbols(const struct report *report)
+{
+    const struct result *sites = report->facts->sites;
+    for (size_t i = 0, said = 0; i < sites->module_count && said < 3; i++) {
+        const struct result_module *module = &sites->modules[i];
+        const char *note = symbolizer_note(symbolizer_module(report->context->symbolizer, module->path,
+                                                             module->build_id, module->build_id_bytes));
+        if (note == NULL) continue;
+        output_print(report->output, "%s%s: %s, so its functions have no names here\n",
+                     said++ == 0 ? "\n" : "", module->path, note);
+    }
+}
+
 static void report_next(const struct report *report)
 {
-    const char *path = report->context->trace_path;
-    output_print(report->output,
-                 "\nnext: memtrace sites %s     every stack, by its share of the peak\n"
-                 "      memtrace leaks %s     the stacks behind what is outstanding\n"
-                 "      memtrace plot -o charts %s     memory over time and more as pictures\n",
-                 path, path, path);
+    static const struct {
+        const char *command, *what;
+    } hints[] = {
+        {"sites", "every stack, by its share of the peak"},
+        {"leaks", "the stacks behind what is outstanding"},
+        {"plot -o charts", "memory over time and more as pictures"},
+    };
+    for (size_t i = 0; i < sizeof hints / sizeof *hints; i++) {
+        char *command = memory_format("memtrace %s %s", hints[i].command, report->context->trace_path);
+        output_print(report->output, "%s %-50s  %s\n", i == 0 ? "\nnext:" : "     ", command, hints[i].what);
+        free(command);
+    }
 }
 
 void render_report(const struct report_facts *facts, const struct render_context *context)
@@ -314,5 +334,6 @@ void render_report(const struct report_facts *facts, const struct render_context
                  COUNT(number(&report, "distinct_stacks")));
     report_peak_sites(&report);
     report_outstanding(&report);
+    report_symbols(&report);
     report_next(&report);
 }

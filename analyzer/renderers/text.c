@@ -159,13 +159,16 @@ static void text_measure(struct text_table *table)
 static void text_line(struct text_table *table, const char *label, const struct result_value *values)
 {
     char cell[CELL_BYTES];
+    size_t blanks = 0; /* owed: a line does not end in blanks */
     output_print(table->output, "%5s", label);
     for (size_t i = 0; i < table->result->column_count; i++) {
         const struct result_column *column = &table->result->columns[i];
         if (!table->visible[i]) continue;
         const char *text = values != NULL ? text_cell(cell, column, &values[i]) : text_heading(column);
+        size_t padding = table->widths[i] - strlen(text);
         bool to_the_left = column->type == VALUE_TEXT;
-        output_print(table->output, to_the_left ? "  %-*s" : "  %*s", (int)table->widths[i], text);
+        output_print(table->output, "%*s%s", (int)(blanks + 2 + (to_the_left ? 0 : padding)), "", text);
+        blanks = to_the_left ? padding : 0;
     }
     output_text(table->output, "\n");
 }

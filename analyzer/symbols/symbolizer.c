@@ -140,8 +140,7 @@ static const char *unnamed_function(struct symbolizer *symbolizer, const struct 
 /* libdw gives some files as the compiler was told them, relative to where it ran. */
 static const char *absolute_file(struct symbolizer *symbolizer, const struct dwarf_scope *scope)
 {
-    if (scope->file == NULL || *scope->file == '/' || scope->directory == NULL)
-        return scope->file;
+    if (scope->file == NULL || *scope->file == '/' || scope->directory == NULL) return scope->file;
     char *path = memory_format("%s/%s", scope->directory, scope->file);
     const char *kept = symbolizer_text(symbolizer, path);
     free(path);
@@ -190,6 +189,11 @@ static struct symbol_address *look_up(struct symbolizer *symbolizer, struct symb
         fill_frame(symbolizer, module, address, &scopes[i], &found->frames[i]);
     }
     return found;
+}
+
+const char *symbolizer_note(const struct symbol_module *module)
+{
+    return module->file.module == NULL ? module->file.note : NULL;
 }
 
 size_t symbolizer_frames(struct symbolizer *symbolizer, struct symbol_module *module, uint64_t link_address,

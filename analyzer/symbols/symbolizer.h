@@ -35,6 +35,10 @@ void symbolizer_free(struct symbolizer *symbolizer);
 struct symbol_module *symbolizer_module(struct symbolizer *symbolizer, const char *path,
                                         const uint8_t *build_id, size_t build_id_bytes);
 
+/* Why look-ups so far could not name MODULE's functions ("another build of it is on disk"), static; NULL:
+ * nothing to say, or none was made. */
+const char *symbolizer_note(const struct symbol_module *module);
+
 /* The frames at LINK_ADDRESS, a *return address* in MODULE's link-time addresses: it is looked up at minus 1,
  * inside the call. Innermost inlined function first, the function itself last: at least one frame. *FRAMES is
  * valid for the life of SYMBOLIZER. */
