@@ -121,15 +121,18 @@ static bool is_of_program(const struct child *child, pid_t sender)
 }
 
 /* Whether a signal that reached us has to be passed on.
- * - From the kernel: what the terminal sends (^C, ^\, ^Z, a new size, hanging up) goes to the whole process
- * group, and the program is in ours unless it chose not to be: either way it has what it would have had
- * without us. A timer that was armed before our exec (perl -e 'alarm 5; exec ...') is the program's.
+ * - From the kernel: what the terminal sends (^C, ^\, ^Z, a new size) goes to the whole process group, and
+ * the program is in ours unless it chose not to be: either way it has what it would have had without us. But
+ *   that the terminal hung up is told to the session's leader alone, which without us would be the program
+ *   (ssh -t, xterm -e). A timer that was armed before our exec (perl -e 'alarm 5; exec ...') is the
+ * program's.
  * - From the program's own processes: they cannot mean us. `kill 0` reaches the whole group. */
 static bool has_to_be_passed_on(const struct child *child, const siginfo_t *info)
 {
     int signal = info->si_signo;
-    if (info->si_code > 0) return signal == SIGALRM || signal == SIGVTALRM || signal == SIGPROF;
-    return !is_of_program(child, info->si_pid);
+    if (info->si_code <= 0) return !is_of_program(child, info->si_pid);
+    if (signal == SIGHUP || signal == SIGCONT) return getsid(0) == getpid();
+    return signal == SIGALRM || signal == SIGVTALRM || signal == SIGPROF;
 }
 
 static void pass_on(struct child *child, const siginfo_t *info)

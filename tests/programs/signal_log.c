@@ -1,6 +1,7 @@
 /* Logs every signal that it gets, one number a line on stdout, beginning with "ready PID". It ends with
  * status 0 at SIGRTMIN, or after 20 s with status 1. `signal_log group` sends SIGUSR1 to its process group
  * first. A stop is by default; SIGCONT is logged as any. */
+#include <errno.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -24,6 +25,7 @@ int main(int argc, char **argv)
         const struct timespec limit = {.tv_sec = 20};
         siginfo_t info;
         int signal = sigtimedwait(&all, &info, &limit);
+        if (signal < 0 && errno == EINTR) continue; /* it was stopped */
         if (signal < 0) return 1;
         if (signal == SIGRTMIN) return 0;
         dprintf(1, "%d%s", signal, info.si_code == SI_QUEUE ? "" : "\n");
