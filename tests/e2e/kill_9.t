@@ -17,7 +17,8 @@ kill_once() {
     rm -f counts killed.mtr
     # The delay, 1 to 300 ms, from /dev/urandom: dash has no RANDOM.
     delay=$(od -An -N2 -tu2 /dev/urandom | awk '{ printf "%.3f", ($1 % 300 + 1) / 1000 }')
-    record killed.mtr "$programs/threads_kill" counts &
+    # Not by record: in the background a function is a shell of its own, and $! would be that shell.
+    LD_PRELOAD=$BUILD/libmemtrace.so MEMTRACE_OUTPUT=killed.mtr "$programs/threads_kill" counts &
     victim=$!
     sleep "$delay"
     kill -9 "$victim"

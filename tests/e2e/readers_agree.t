@@ -10,7 +10,8 @@ done
 record threads.mtr "$programs/threads_kill" counts 3000
 readers_agree threads.mtr "four threads"
 
-record killed.mtr "$programs/threads_kill" killed.counts &
+# Not by record: in the background a function is a shell of its own, and $! would be that shell.
+LD_PRELOAD=$BUILD/libmemtrace.so MEMTRACE_OUTPUT=killed.mtr "$programs/threads_kill" killed.counts &
 victim=$!
 sleep 0.02
 while [ ! -s killed.counts ]; do sleep 0.01; done

@@ -1,9 +1,8 @@
-/* flags: -pthread
- *
- * threads_kill FILE [CALLS]: four threads allocate, reallocate and free at random and count each call in FILE
+/* flags: -pthread */
+/* threads_kill FILE [CALLS]: four threads allocate, reallocate and free at random and count each call in FILE
  * (mapped shared) right after it has returned, so that the counts survive a kill. Thread T (0 to 3) asks only
- * for sizes of the form 10000 + 4 * k + T, which tells its blocks from all others. Without CALLS: for ever.
- */
+ * for sizes of the form 10000 + 4 * k + T, which tells its blocks from all others. Without CALLS: until
+ * it is killed, or for 20 seconds, so that a test that loses sight of it leaves nothing running. */
 #include <fcntl.h>
 #include <pthread.h>
 #include <stdatomic.h>
@@ -75,6 +74,7 @@ int main(int argc, char **argv)
         dprintf(2, "usage: %s FILE [CALLS]\n", argv[0]);
         return 2;
     }
+    alarm(20);
     if (argc > 2) calls = strtoull(argv[2], NULL, 10);
     int fd = open(argv[1], O_RDWR | O_CREAT | O_TRUNC, 0600);
     if (fd < 0 || ftruncate(fd, THREADS * sizeof(*counts)) != 0) return 2;
