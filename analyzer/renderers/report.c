@@ -9,6 +9,7 @@
 #include "renderers/frames.h"
 #include "renderers/places.h"
 #include "renderers/renderer.h"
+#include "symbols/allocator_names.h"
 #include "util/memory.h"
 #include "util/units.h"
 
@@ -192,6 +193,8 @@ static void print_callers(struct output *output, const struct frame_list *list, 
         const struct symbol_frame *frame = list->frames[i];
         /* Below main stands how libc starts programs: true of every site, so of no use. */
         if (!frame->named && shown > 0) break;
+        if (name_is_allocator(frame->function))
+            continue; /* the containers between two functions of the program */
         char *label = frame_label(frame);
         int wanted = snprintf(line + used, sizeof line - used, "%s%s", shown > 0 ? " <- " : "<- ", label);
         free(label);

@@ -4,27 +4,16 @@
 #include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
+#include "symbols/ranges.h"
 #include "util/memory.h"
 
 #define DIE_DEPTH_MAX 256 /* nesting of entries that is followed; damaged DWARF may nest without end */
-
-/* Addresses [low, high) as the debug file has them (bias taken off) and what they belong to. */
-struct range {
-    Dwarf_Addr low, high;
-    Dwarf_Off die; /* offset of the function's entry in .debug_info (or .debug_info.dwo) */
-    size_t unit;   /* index of the unit */
-};
-
-struct ranges {
-    struct range *items;
-    size_t count, capacity;
-};
 
 struct unit {
     Dwarf_Die die;     /* of the unit itself: has the line table */
     Dwarf_Die content; /* of its content: another one where the DWARF is split (.dwo) */
     bool indexed;
-    struct ranges functions;
+    struct ranges functions; /* value: the entry's offset in .debug_info (or .debug_info.dwo) */
 };
 
 struct dwarf_scopes {
@@ -32,54 +21,16 @@ struct dwarf_scopes {
     Dwarf_Addr bias; /* link-time address - address in the debug file */
     struct unit *units;
     size_t unit_count, unit_capacity;
-    struct ranges unit_ranges;
+    struct ranges unit_ranges; /* unit: its index */
 };
 
-static void ranges_add(struct ranges *ranges, const struct range *range)
-{
-    ranges->items = memory_grow(ranges->items, &ranges->capacity, ranges->count, sizeof *ranges->items);
-    ranges->items[ranges->count++] = *range;
-}
-
+/* The ranges of DIE, an entry of unit number UNIT, as the debug file has them: without the bias. */
 static void ranges_add_die(struct ranges *ranges, Dwarf_Die *die, size_t unit)
 {
     Dwarf_Addr base;
-    struct range range = {.die = dwarf_dieoffset(die), .unit = unit};
+    struct range range = {.value = dwarf_dieoffset(die), .unit = unit};
     for (ptrdiff_t next = 0; (next = dwarf_ranges(die, next, &base, &range.low, &range.high)) > 0;)
-        /* At 0 stand functions that the linker dropped. */
-        if (range.low != 0 && range.low < range.high) ranges_add(ranges, &range);
-}
-
-static int range_compare(const void *left, const void *right)
-{
-    const struct range *a = left, *b = right;
-    if (a->low != b->low) return a->low < b->low ? -1 : 1;
-    if (a->high != b->high) return a->high > b->high ? -1 : 1; /* the wider first: the inner one is found */
-    return a->die < b->die ? -1 : a->die > b->die;
-}
-
-static void ranges_sort(struct ranges *ranges)
-{
-    if (ranges->count > 1) qsort(ranges->items, ranges->count, sizeof *ranges->items, range_compare);
-}
-
-/* The last range that begins at or below ADDRESS and has it; ranges seldom nest, so a short look back does.
- */
-static const struct range *ranges_find(const struct ranges *ranges, Dwarf_Addr address)
-{
-    size_t low = 0, high = ranges->count;
-    while (low < high) {
-        size_t middle = low + (high - low) / 2;
-        if (ranges->items[middle].low <= address)
-            low = middle + 1;
-        else
-            high = middle;
-    }
-    for (size_t back = 0; back < 8 && low > back; back++) {
-        const struct range *range = &ranges->items[low - 1 - back];
-        if (address < range->high) return range;
-    }
-    return NULL;
+        if (range.low != 0) ranges_add(ranges, range); /* at 0 stand functions that the linker dropped */
 }
 
 struct dwarf_scopes *dwarf_scopes_new(Dwfl_Module *module)
@@ -102,9 +53,9 @@ void dwarf_scopes_free(struct dwarf_scopes *scopes)
 {
     if (scopes == NULL) return;
     for (size_t i = 0; i < scopes->unit_count; i++)
-        free(scopes->units[i].functions.items);
+        ranges_free(&scopes->units[i].functions);
     free(scopes->units);
-    free(scopes->unit_ranges.items);
+    ranges_free(&scopes->unit_ranges);
     free(scopes);
 }
 
@@ -213,7 +164,7 @@ size_t dwarf_scopes_find(struct dwarf_scopes *scopes, uint64_t address,
     const struct range *function = ranges_find(&unit->functions, local);
     Dwarf *dwarf = dwarf_cu_getdwarf(unit->content.cu);
     Dwarf_Die chain[DWARF_SCOPES_MAX]; /* outermost first */
-    if (function == NULL || dwarf_offdie(dwarf, function->die, &chain[0]) == NULL) return 1;
+    if (function == NULL || dwarf_offdie(dwarf, function->value, &chain[0]) == NULL) return 1;
     size_t count = 1;
     while (count < DWARF_SCOPES_MAX && find_inlined(&chain[count - 1], local, &chain[count], 0))
         count++;

@@ -7,6 +7,7 @@
 #include "symbols/dwarf_scopes.h"
 #include "symbols/module_file.h"
 #include "symbols/plt.h"
+#include "symbols/symbol_table.h"
 #include "util/memory.h"
 
 struct symbol_address { /* what was found at an address, once */
@@ -29,6 +30,7 @@ struct symbol_module {
     bool opened;
     struct module_file file;
     struct dwarf_scopes *scopes;
+    struct symbol_table *symbols;
     struct symbol_address *addresses; /* uthash */
     struct symbol_module *next;
 };
@@ -52,6 +54,7 @@ void symbolizer_free(struct symbolizer *symbolizer)
     for (struct symbol_module *module = symbolizer->modules; module != NULL; module = module->next) {
         HASH_CLEAR(hh, module->addresses);
         dwarf_scopes_free(module->scopes);
+        symbol_table_free(module->symbols);
         module_file_close(&module->file);
     }
     HASH_CLEAR(hh, symbolizer->names);
@@ -104,13 +107,9 @@ static const char *symbolizer_text(struct symbolizer *symbolizer, const char *te
 static const char *symbol_of_address(struct symbolizer *symbolizer, struct symbol_module *module,
                                      uint64_t address)
 {
-    GElf_Off offset;
-    GElf_Sym symbol;
-    const char *name = dwfl_module_addrinfo(module->file.module, address, &offset, &symbol, NULL, NULL, NULL);
+    const char *name = symbol_table_find(module->symbols, address);
     char *plt = NULL;
-    /* Outside every symbol libdwfl names the nearest one below: only a symbol without a size may do so. */
-    if (name != NULL && symbol.st_size != 0 && offset >= symbol.st_size) name = NULL;
-    if (name == NULL || *name == '\0') name = plt = plt_name(module->file.module, address);
+    if (name == NULL) name = plt = plt_name(module->file.module, address);
     if (name == NULL) return NULL;
     /* A version may stand behind the name: malloc@@GLIBC_2.2.5; in a PLT entry's it is wanted (name@plt). */
     char *bare = memory_text(name, plt != NULL ? strlen(name) : strcspn(name, "@"));
@@ -169,6 +168,7 @@ static struct symbol_address *look_up(struct symbolizer *symbolizer, struct symb
     if (!module->opened && module->path != NULL) {
         module_file_open(&module->file, module->path, module->build_id, module->build_id_bytes);
         module->scopes = dwarf_scopes_new(module->file.module);
+        module->symbols = symbol_table_new(module->file.module);
     }
     module->opened = true;
 

@@ -1,5 +1,6 @@
 /* analyzer/symbols: functions, inlined calls and lines against addr2line; what is refused and said. */
 /* objects: analyzer/symbols/symbolizer.o analyzer/symbols/dwarf_scopes.o analyzer/symbols/module_file.o */
+/* objects: analyzer/symbols/ranges.o analyzer/symbols/symbol_table.o */
 /* objects: analyzer/symbols/plt.o analyzer/symbols/demangle.o analyzer/util/memory.o */
 /* objects: analyzer/util/report_error.o analyzer/util/progress.o */
 #include <setjmp.h>
