@@ -62,9 +62,10 @@ static int choice_option(const char *option, const char *text, const char *const
             *choice = i;
             return 0;
         }
-    return complain("--%s is '%s'; give it %s, %s%s%s", option, text, choices[0],
-                    choices[2] ? choices[1] : "or ", choices[2] ? " or " : choices[1],
-                    choices[2] ? choices[2] : "");
+    if (choices[2])
+        return complain("--%s is '%s'; give it %s, %s or %s", option, text, choices[0], choices[1],
+                        choices[2]);
+    return complain("--%s is '%s'; give it %s or %s", option, text, choices[0], choices[1]);
 }
 
 static int option_take(struct settings *settings, int option)

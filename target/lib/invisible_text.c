@@ -8,14 +8,12 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-/* Alternatives in the order of `kinds`: the first that fits names the run. Tags and direction controls are
- * categories Cf and Cn, too, but worth their own names: they are how text is smuggled and reordered. */
-static const char pattern_source[] = "([\\x{e0000}-\\x{e007f}]+)"
-                                     "|([\\x{61c}\\x{200e}\\x{200f}\\x{202a}-\\x{202e}\\x{2066}-\\x{2069}]+)"
-                                     "|(\\p{Co}+)"
-                                     "|((?:(?![\\x{e0000}-\\x{e007f}])\\p{Cn})+)"
-                                     "|((?:(?![\\x{61c}\\x{200e}\\x{200f}\\x{202a}-\\x{202e}\\x{2066}-\\x{"
-                                     "2069}\\x{e0000}-\\x{e007f}])\\p{Cf})+)";
+/* Alternatives in the order of `kinds`: the first that fits names the character. Tags and direction controls
+ * are categories Cf and Cn, too, but worth their own names: they are how text is smuggled and reordered. One
+ * character a match: a quantifier would meet its match limit on a run of a million. */
+static const char pattern_source[] = "([\\x{e0000}-\\x{e007f}])"
+                                     "|([\\x{61c}\\x{200e}\\x{200f}\\x{202a}-\\x{202e}\\x{2066}-\\x{2069}])"
+                                     "|(\\p{Co})|(\\p{Cn})|(\\p{Cf})";
 static const char *const kinds[] = {NULL,
                                     "TAG_CHARACTERS",
                                     "BIDI_CONTROL",
@@ -37,20 +35,29 @@ static int invisible_text_load(struct load *load, void **state)
                   why);
 }
 
+/* The character of MATCH as a finding, or as one more of the run that it continues. */
+static int character_add(struct scan *scan, const struct match *match)
+{
+    struct span *last = scan->found.count ? &scan->found.items[scan->found.count - 1] : NULL;
+    if (last && last->end == match->start && last->rule == match->group) {
+        last->end = match->end;
+        return 0;
+    }
+    return spans_add(scan->arena, &scan->found, (struct span){match->start, match->end, match->group});
+}
+
 static int invisible_text_scan(const void *state, struct scan *scan)
 {
     /* The pattern is logically constant; its first use adds machine code to it. */
     struct pattern *pattern = (struct pattern *)state;
     const char *bytes = scan->text.bytes;
-    size_t from = ascii_prefix(bytes, scan->text.length);
-    struct match match;
-    for (; from < scan->text.length; from = match.next) {
+    struct match match = {.next = ascii_prefix(bytes, scan->text.length)};
+    while (match.next < scan->text.length) {
         enum match_status status =
-            pattern_match(scan->matcher, pattern, bytes, scan->text.length, from, &match);
+            pattern_match(scan->matcher, pattern, bytes, scan->text.length, match.next, &match);
         if (status == MATCH_UNDECIDED) scan->undecided = true;
         if (status != MATCH_FOUND) break;
-        if (spans_add(scan->arena, &scan->found, (struct span){match.start, match.end, match.group}) != 0)
-            return -1;
+        if (character_add(scan, &match) != 0) return -1;
     }
     scan_score_found(scan);
     if (!scan->found.count) return 0;
