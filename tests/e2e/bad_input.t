@@ -47,9 +47,11 @@ head -c 100 good.mtr >cut.mtr
 refused cut_in_header cut.mtr 'truncated|cut|not a trace|100 bytes'
 cp good.mtr version.mtr
 printf '\143\0\0\0' | dd of=version.mtr bs=1 seek=12 conv=notrunc status=none
+chmod 644 version.mtr
 refused version version.mtr 'version 99'
 cp good.mtr order.mtr
 printf '\001\002\003\004' | dd of=order.mtr bs=1 seek=8 conv=notrunc status=none
+chmod 644 order.mtr
 refused byte_order order.mtr 'byte order'
 mkdir folder.mtr
 refused directory folder.mtr 'directory'

@@ -24,7 +24,7 @@ ok "leak_cpp runs" record leak_cpp.mtr "$programs/leak_cpp"
 verdicts leak_cpp.json "$sources/leak_cpp.cpp" "$sources/liblineleak.c" >cpp.verdicts
 like "$(cat cpp.verdicts)" '^found leak_cpp.cpp:[0-9]+ make_numbers ' "new[] in an inlined function"
 like "$(cat cpp.verdicts)" '^found leak_cpp.cpp:[0-9]+ planted::holder<long>::reset ' "new in a template"
-like "$(cat cpp.verdicts)" '^found leak_cpp.cpp:[0-9]+ main::\{lambda ' "malloc in a lambda"
+like "$(cat cpp.verdicts)" '^found leak_cpp.cpp:[0-9]+ operator\(\) ' "malloc in a lambda"
 like "$(cat cpp.verdicts)" '^found liblineleak.c:[0-9]+ library_leak ' "in a library that was closed"
 unlike "$(cat cpp.verdicts)" '^(extra|missing)' "and no other leak"
 

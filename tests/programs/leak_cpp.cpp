@@ -63,7 +63,7 @@ int main()
     for (int count = 0; count < 5; count++)
         holder.reset();
     auto leak = [](std::size_t size) {
-        sink = std::malloc(size); /* LEAK main::{lambda 1 77 */
+        sink = std::malloc(size); /* LEAK operator() 1 77 */
         sink = nullptr;
     };
     leak(77);
