@@ -154,6 +154,12 @@ class Fields(Case):
             "0 1 malloc size=1 address=0x0 stack=-", "0 1 malloc size=378 usable=384 address=0x0 stack=-",
         )  # fmt: skip
 
+    def test_sizes_and_times_are_modulo_2_to_the_64(self):
+        # usable -2 of 1: -3, zigzag 5. A time 2^64 - 1 later is one tick earlier, and that is taken as equal.
+        self.dumps_records("51 09 01 0d 05  16 ff ff ff ff ff ff ff ff ff 01 0d",
+                           "9 1 malloc size=1 usable=18446744073709551614 address=0x0 stack=-",
+                           "9 1 free address=0x0")  # fmt: skip
+
     def test_every_operation(self):
         # Aligned: entry 5, log2 6; failed: entry 6, log2 12, size 2^64 - 1 = nine times ff, 01.
         self.dumps_records(
@@ -226,6 +232,31 @@ class Ends(Case):
         self.dumps_records("21 81 80 00 85 00 00 80 20" + "00" * 4096,
                            "0 1 malloc size=1 address=0x0 stack=" + ",".join(["0x0"] * 4096))  # fmt: skip
 
+    def test_the_4097th_frame_ends_the_chunk(self):
+        self.dumps_records("21 01 05 00 80 20" + "00" * 4096 + "06 05 21 01 05 00 01 00 06 05",
+                           "0 1 malloc size=1 address=0x0 stack=" + ",".join(["0x0"] * 4096),
+                           "0 1 free address=0x0")  # fmt: skip
+
+    def test_a_record_does_not_go_on_in_the_next_chunk(self):
+        # 65536 = 80 80 04 bytes of payload, for which the file has room, the chunk has not, committed or not.
+        for committed in (0, 70000):
+            with self.subTest(committed):
+                self.dumps(header(2) + chunk(FIRST, "06 05  0f 0a 80 80 04", committed=committed) + chunk(SECOND, "06 05"),
+                           "0 1 free address=0x0", "0 1 free address=0x0")  # fmt: skip
+
+    def test_a_chunk_reaches_to_its_last_byte(self):
+        # 65536 - 128 - 5 = 65403 = 510 * 128 + 123, 510 = 3 * 128 + 126: fb fe 03 bytes of an unknown extension.
+        self.dumps(header(2) + chunk(FIRST, "0f 0a fb fe 03" + "06" * 65403) + chunk(SECOND, "06 05"),
+                   "0 1 extension type=10 bytes=65403", "0 1 free address=0x0")  # fmt: skip
+
+    def test_a_chunk_beyond_next_is_none(self):
+        large = bytearray(chunk(FIRST, "06 05"))
+        struct.pack_into("=Q", large, 16, 131072)
+        content = bytes(large) + chunk(SECOND, "02 02 05")
+        self.dumps(header(2) + content, "0 1 free address=0x0")  # the second lies inside the first
+        self.dumps(header(1) + content)
+        self.dumps(header(1, next=FIRST + 65536 + 65535) + content)
+
     def test_committed_ends_a_chunk(self):
         # Two records of three bytes; the third is behind committed = 134, and so is half of one at 133.
         for committed, count in ((134, 2), (133, 1), (131, 1), (128, 0), (1 << 40, 3)):
@@ -270,6 +301,28 @@ class Order(Case):
         self.dumps(header(1, clock_kind=1) + chunk(FIRST, "06 05 16 78 05", ticks=900, monotonic_ns=2000),
                    "0 1 free address=0x0", "20 1 free address=0x0")  # fmt: skip
 
+    def test_before_the_start(self):
+        # The second chunk's pair: 500 ticks after the start are 1000 ns. Tick 900 is before it, tick 1010 is 20 ns.
+        self.dumps(header(2, clock_kind=1) + chunk(FIRST, "06 05 16 6e 05", ticks=900, monotonic_ns=800)
+                   + chunk(SECOND, "", ticks=1500, monotonic_ns=2000),
+                   "0 1 free address=0x0", "20 1 free address=0x0")  # fmt: skip
+
+    def test_previous_links_chunks_of_one_kind_and_lane(self):
+        # As the first lane's next chunk its records could not be before tick 1009.
+        for lane, ns in ((0, 9), (1, 3)):
+            with self.subTest(lane):
+                lines = ["9 1 free address=0x0", f"{ns} 2 calloc size=1 address=0x0 stack=-"]
+                self.dumps(header(2) + chunk(FIRST, "16 09 05")
+                           + chunk(SECOND, "02 01 05", lane=lane, thread=2, previous=FIRST, ticks=1003),
+                           *(lines if lane == 0 else lines[::-1]))  # fmt: skip
+
+    def test_a_chunk_linked_to_what_is_not_there_begins_a_stream(self):
+        for previous in (SECOND, 7 * 65536, 1):
+            with self.subTest(previous):
+                self.dumps(header(2) + chunk(FIRST, "16 09 05", previous=previous)
+                           + chunk(SECOND, "02 01 05", previous=previous, ticks=1003),
+                           "3 1 calloc size=1 address=0x0 stack=-", "9 1 free address=0x0")  # fmt: skip
+
     def test_streams_are_merged_by_time_and_ties_by_offset(self):
         # Thread 2's chunk comes first in the file. Times: thread 2 at 3 and 5, thread 1 at 2, 5 and 5.
         self.dumps(
@@ -307,6 +360,26 @@ class Order(Case):
             "9 1 free address=0x0", "9 1 lane_entry chunk=65536 committed=131", "9 1 malloc size=7 address=0x0 stack=-",
         )  # fmt: skip
 
+    def test_a_run_behind_its_chunk_precedes_the_next_chunk(self):
+        # committed 2^20 = 80 80 40, more than the chunk has.
+        self.dumps(
+            header(3) + chunk(FIRST, "16 09 05")
+            + chunk(SECOND, "0f 08 08 e9 07 80 80 04 80 80 40  01 07 05", lane=1)
+            + chunk(196608, "16 05 05", previous=FIRST, ticks=1010),
+            "9 1 free address=0x0", "9 1 lane_entry chunk=65536 committed=1048576",
+            "9 1 malloc size=7 address=0x0 stack=-", "15 1 free address=0x0",
+        )  # fmt: skip
+
+    def test_runs_at_one_place_go_by_their_offsets(self):
+        # Two second-lane streams, both to byte 128 = 80 01 of the first chunk; the later one has the earlier times.
+        run = "0f 08 07 {} 80 80 04 80 01"
+        self.dumps(
+            header(3) + chunk(FIRST, "16 14 05") + chunk(SECOND, run.format("f2 07"), lane=1, thread=2)
+            + chunk(196608, run.format("e9 07"), lane=1, thread=3),
+            "10 2 lane_entry chunk=65536 committed=128", "10 3 lane_entry chunk=65536 committed=128",
+            "20 1 free address=0x0",
+        )  # fmt: skip
+
     def test_outside_chunks_are_of_thread_0(self):
         # ticks 1004 = ec 07, ns 0, reason 4, then five zeros.
         self.dumps(
@@ -330,6 +403,22 @@ class OwnCommands(Case):
         self.assertEqual(self.said(READER + ["counts"], header(1) + chunk(FIRST, records)), [
             "allocations=4", "frees=3", "allocated_bytes=520", "live_blocks=2", "live_bytes=350", "peak_live_bytes=420",
             "failed=2"])  # fmt: skip
+
+    def test_a_thread_start_leaves_a_realloc_open(self):
+        # malloc 8, realloc_begin, the stream's next thread, and a failed realloc that closes nothing.
+        records = "01 08 05  07 05  0f 01 0b 02 09 cc 08 80 80 01 80 a0 01 10  08 01 09"
+        self.assertEqual(self.said(READER + ["counts"], header(1) + chunk(FIRST, records)), [
+            "allocations=1", "frees=1", "allocated_bytes=8", "live_blocks=0", "live_bytes=0", "peak_live_bytes=8",
+            "failed=1"])  # fmt: skip
+
+    def test_a_realloc_goes_on_in_the_next_chunk(self):
+        # malloc 8 and realloc_begin; in the next chunk a handler's realloc of a block never seen fails (07 42: 0x10),
+        # then that of the block of 8 does.
+        records = "07 42  08 01 09  08 01 09"
+        self.assertEqual(
+            self.said(READER + ["counts"], header(2) + chunk(FIRST, "01 08 05  07 05") + chunk(SECOND, records, previous=FIRST)),
+            ["allocations=1", "frees=0", "allocated_bytes=8", "live_blocks=1", "live_bytes=8", "peak_live_bytes=8",
+             "failed=2"])  # fmt: skip
 
     def test_header(self):
         data = bytearray(header(0))
