@@ -184,28 +184,29 @@ static void report_rss(const struct report *report)
     report_growth(report, "rss");
 }
 
-/* " <- CALLER <- ...": the next frames outward of the place at SITE, as far as the line has room. */
+/* "<- CALLER <- ...": the next frames outward of the place at SITE, as far as the line has room. */
 static void print_callers(struct output *output, const struct frame_list *list, size_t site, size_t indent)
 {
     char line[WIDTH + 1] = "";
-    size_t used = 0;
+    char *last = frame_label(list->frames[site]);
     for (size_t i = site + 1, shown = 0; i < list->count && shown < CALLERS; i++) {
         const struct symbol_frame *frame = list->frames[i];
-        /* Below main stands how libc starts programs: true of every site, so of no use. */
-        if (!frame->named && shown > 0) break;
-        if (name_is_allocator(frame->function))
-            continue; /* the containers between two functions of the program */
+        /* Containers between two functions of the program say nothing. */
+        if (frame->named && name_is_allocator(frame->function)) continue;
         char *label = frame_label(frame);
-        int wanted = snprintf(line + used, sizeof line - used, "%s%s", shown > 0 ? " <- " : "<- ", label);
-        free(label);
-        if (used + (size_t)wanted + indent > WIDTH) {
-            if (shown > 0) line[used] = '\0';
-            break;
-        }
-        used += (size_t)wanted;
+        size_t used = strlen(line);
+        bool is_recursion = strcmp(label, last) == 0;
+        bool fits = indent + used + strlen(label) + 4 <= WIDTH;
+        free(last);
+        last = label;
+        if (is_recursion) continue;
+        if (!fits || (!frame->named && shown > 0)) break;
+        snprintf(line + used, sizeof line - used, "%s<- %s", shown > 0 ? " " : "", label);
         shown++;
+        /* Below main stands how libc starts programs: true of every site. */
         if (strcmp(frame->function, "main") == 0) break;
     }
+    free(last);
     if (*line != '\0') {
         output_print(output, "%*s", (int)indent, "");
         print_cut(output, line, WIDTH - indent);
@@ -230,7 +231,7 @@ static void report_places(const struct report *report, const struct result *plac
                      COUNT(result_get(places, row, blocks_column).integer));
         print_cut(report->output, label, WIDTH - 32);
         free(label);
-        print_callers(report->output, &list, site, 14);
+        if (list.count > 0) print_callers(report->output, &list, site, 14);
         shown++;
     }
     if (shown < places->row_count) {
@@ -267,7 +268,7 @@ static void report_outstanding(const struct report *report)
     struct result *places = places_of(report->facts->leaks, report->context->symbolizer, "bytes");
     output_print(report->output, "\n%12s %7s %9s  outstanding at the end: %s in %s block%s%s\n", "bytes",
                  "share", "blocks", BYTES(bytes), COUNT(blocks), plural(blocks),
-                 strcmp(text(report, "leaked_is"), "outstanding") == 0 ? " (leaked or still reachable)" : "");
+                 strcmp(text(report, "leaked_is"), "outstanding") == 0 ? " (leaked or reachable)" : "");
     report_places(report, places, "bytes", "blocks", bytes);
     result_free(places);
 }

@@ -1,5 +1,6 @@
 #include "util/options.h"
 
+#include <ctype.h>
 #include <errno.h>
 #include <math.h>
 #include <stdlib.h>
@@ -28,8 +29,8 @@ static void options_print_entry(struct output *output, const struct option_entry
 static enum options_outcome options_help(const struct options_usage *usage)
 {
     struct output *output = output_open(NULL);
-    output_print(output, "usage: memtrace %s [OPTIONS] %s\n\n%s.\n\noptions:\n", usage->command,
-                 usage->operands, usage->help);
+    output_print(output, "usage: memtrace %s [OPTIONS] %s\n\n%c%s.\n\noptions:\n", usage->command,
+                 usage->operands, toupper((unsigned char)usage->help[0]), usage->help + 1);
     for (size_t i = 0; i < usage->entry_count; i++)
         options_print_entry(output, &usage->entries[i]);
     options_print_entry(output, &help_entry);
