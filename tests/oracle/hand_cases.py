@@ -380,6 +380,15 @@ class Order(Case):
             "20 1 free address=0x0",
         )  # fmt: skip
 
+    def test_what_precedes_the_first_lane_entry_behind_an_empty_chunk(self):
+        # The second lane's first chunk was sealed before its first record; the next begins with a time record
+        # (1002: ea 07) and a run for byte 128 = 80 01 of the first lane, at tick 1003.
+        self.dumps(
+            header(3) + chunk(FIRST, "16 09 05") + chunk(SECOND, "", lane=1, committed=128, ticks=1001)
+            + chunk(196608, "0f 07 02 ea 07  0f 08 07 eb 07 80 80 04 80 01", lane=1, previous=SECOND, ticks=1001),
+            "2 1 time", "3 1 lane_entry chunk=65536 committed=128", "9 1 free address=0x0",
+        )  # fmt: skip
+
     def test_outside_chunks_are_of_thread_0(self):
         # ticks 1004 = ec 07, ns 0, reason 4, then five zeros.
         self.dumps(
