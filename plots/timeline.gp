@@ -74,6 +74,6 @@ plot csv using (column("time_ns") / time_scale):(column("live_bytes") / scale) \
      csv using (column("time_ns") / time_scale):(column("live_bytes") / scale) \
          with steps linewidth 2 linecolor rgb blue title "live heap", \
      csv using (column("time_ns") / time_scale):(column("rss_bytes") / scale) \
-         with linespoints linewidth 2 pointtype 7 pointsize 0.4 linecolor rgb vermillion \
-         title (samples > 0 ? "RSS" : "RSS (not sampled)"), \
+         with linespoints linewidth 2 pointtype 7 pointsize (samples > 60 ? 0.01 : 0.4) linecolor rgb vermillion notitle, \
+     keyentry with lines linewidth 2 linecolor rgb vermillion title (samples > 0 ? "RSS" : "RSS (not sampled)"), \
      -2 notitle

@@ -27,12 +27,13 @@ static void csv_text(struct output *output, const char *text)
     output_text(output, "\"");
 }
 
-/* The label has no quotes and stands in front: gnuplot loses count of the columns behind a doubled quote. */
+/* The label has neither quotes nor backslashes and stands in front: gnuplot loses count of the columns behind
+ * a doubled quote, and takes "\\n" for a new line. */
 static void csv_label(struct output *output, const struct symbol_frame *site)
 {
     char *label = frame_label(site);
-    for (char *quote = label; (quote = strchr(quote, '"')) != NULL;)
-        *quote = '\'';
+    for (char *at = label; *at != '\0'; at++)
+        *at = *at == '"' ? '\'' : *at == '\\' ? '/' : *at;
     csv_text(output, label);
     free(label);
 }

@@ -45,7 +45,7 @@ struct result_module {
     char *path;
     uint8_t build_id[20];
     size_t build_id_bytes; /* 0: none */
-    uint64_t bias; /* run-time minus link-time address, of the first place it was seen at */
+    uint64_t bias;         /* run-time minus link-time address, of the first place it was seen at */
 };
 
 struct result_stack {
@@ -55,8 +55,8 @@ struct result_stack {
 };
 
 struct result {
-    const char *name;  /* static: "metrics", "sites", ...; the JSON array's name for tables */
-    bool single_row;   /* an object rather than a table: metrics */
+    const char *name; /* static: "metrics", "sites", ...; the JSON array's name for tables */
+    bool single_row;  /* an object rather than a table: metrics */
     const struct result_column *columns; /* static */
     size_t column_count;
     struct result_value *values; /* row after row */
@@ -80,10 +80,11 @@ struct result_value value_integer(int64_t integer);
 struct result_value value_real(double real);
 struct result_value value_boolean(bool boolean);
 struct result_value value_text(struct result *result, const char *text, size_t length);
-uint32_t result_add_stack(struct result *result, const struct result_frame *frames, size_t depth, bool truncated);
+uint32_t result_add_stack(struct result *result, const struct result_frame *frames, size_t depth,
+                          bool truncated);
 /* Index of an equal module (path, build-id, bias), added when new. */
-uint32_t result_add_module(struct result *result, const char *path, const uint8_t *build_id, size_t build_id_bytes,
-                           uint64_t bias);
+uint32_t result_add_module(struct result *result, const char *path, const uint8_t *build_id,
+                           size_t build_id_bytes, uint64_t bias);
 
 /* The index of column NAME, or -1. */
 int result_column_index(const struct result *result, const char *name);

@@ -102,6 +102,19 @@ static void csv_is_quoted(void **state)
     result_free(result);
 }
 
+static void csv_labels_suit_gnuplot(void **state)
+{
+    (void)state;
+    struct result *result = result_new("things", columns, COLUMNS);
+    struct result_frame frame = {.module = result_add_module(result, "/nowhere/a\"b\\n.so", NULL, 0, 0),
+                                 .link_address = 0x101};
+    uint32_t stack = result_add_stack(result, &frame, 1, false);
+    result_add_row(result)[STACK] = (struct result_value){.stack = stack};
+    render(&render_csv, result, 0, 1, 0);
+    assert_non_null(strstr(rendered(), "\n,,,,,a'b/n.so+0x100,\"a\"\"b\\n.so+0x100\",,,"));
+    result_free(result);
+}
+
 static void json_keeps_every_value(void **state)
 {
     (void)state;
@@ -251,6 +264,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(csv_is_quoted),
+        cmocka_unit_test(csv_labels_suit_gnuplot),
         cmocka_unit_test(json_keeps_every_value),
         cmocka_unit_test(json_of_several_traces_is_an_array),
         cmocka_unit_test(folded_adds_equal_stacks),
