@@ -9,15 +9,15 @@
 #include <sys/stat.h>
 #include <unistd.h>
 #include "commands/command.h"
+#include "memtrace/trace_format.h"
 #include "util/memory.h"
 #include "util/options.h"
 #include "util/report_error.h"
 #include "watch/elf_check.h"
-#include "watch/outside.h"
+#include "watch/finish.h"
 #include "watch/rss.h"
 #include "watch/spawn.h"
 #include "watch/status.h"
-#include "watch/trim.h"
 
 #define EXIT_OWN_FAILURE  125 /* as env, nice, timeout have it */
 #define EXIT_CANNOT_START 126
@@ -202,90 +202,6 @@ static char **make_environment(const struct run_options *options, const char *re
 
 /* --- After --------------------------------------------------------------------------------------- */
 
-struct recorded {
-    size_t traces;      /* of all processes */
-    const char *path;   /* of the program's last image; NULL: that has none */
-    const char *other;  /* of another process or an earlier image; NULL: none */
-    const char *reason; /* why the program's last image has none; NULL: nobody said */
-    char trouble[256];  /* why nothing could be added to its trace; "": it was */
-};
-
-static uint64_t largest_sample(const struct rss_sample *samples, size_t count)
-{
-    uint64_t largest = 0;
-    for (size_t i = 0; i < count; i++) {
-        if (samples[i].rss_bytes > largest) largest = samples[i].rss_bytes;
-        if (samples[i].peak_rss_bytes > largest) largest = samples[i].peak_rss_bytes;
-    }
-    return largest;
-}
-
-/* ru_maxrss is the program's peak only with three reservations: it is that of all images of the process, ours
- * before the exec included (FLOOR), and wait4 puts that of waited-for children in. Else the samples say what
- * they can. */
-static uint64_t peak_rss(const struct child *child, const struct rss_sampler *sampler, bool one_image,
-                         uint64_t floor)
-{
-    uint64_t reported = (uint64_t)child->usage.ru_maxrss * 1024;
-    if (one_image && child->waited_children_faults == 0 && reported > floor) return reported;
-    return largest_sample(sampler->samples, sampler->count);
-}
-
-/* How many samples were taken before START_NS of CLOCK_MONOTONIC. */
-static size_t samples_before(const struct rss_sampler *sampler, uint64_t start_ns)
-{
-    size_t count = 0;
-    while (count < sampler->count && sampler->samples[count].at.monotonic_ns < start_ns)
-        count++;
-    return count;
-}
-
-/* Complete the traces of the program's images, from the last to the first: each one ends where the next
- * begins. */
-static void finish_program(const struct status *status, const struct child *child,
-                           const struct rss_sampler *sampler, uint64_t floor, struct moment ended,
-                           struct recorded *recorded)
-{
-    bool last = true;
-    size_t images = 0, samples = sampler->count;
-    for (size_t i = 0; i < status->count; i++)
-        if (status->lines[i].pid == child->pid) images++;
-    struct outside_end end = {.known = true, .signalled = child->signalled, .code = child->code, .at = ended};
-    end.peak_rss_bytes = peak_rss(child, sampler, images == 1, floor);
-    for (size_t i = status->count; i-- > 0;) {
-        const struct status_line *line = &status->lines[i];
-        char reason[256] = "";
-        if (line->pid != child->pid) continue;
-        if (line->traced) {
-            outside_append(line->text, sampler->samples, samples, &end, reason, sizeof reason);
-            if (outside_start(line->text, &end.at)) samples = samples_before(sampler, end.at.monotonic_ns);
-        }
-        if (last) {
-            recorded->path = line->traced ? line->text : NULL;
-            recorded->reason = line->traced ? NULL : line->text;
-            snprintf(recorded->trouble, sizeof recorded->trouble, "%s", reason);
-        } else if (line->traced && recorded->other == NULL) {
-            recorded->other = line->text;
-        }
-        last = false;
-        end.known = false;
-        end.peak_rss_bytes = 0;
-    }
-}
-
-/* Traces of other processes: these trim their own at exit, unless they were killed. One that still runs keeps
- * its. */
-static void finish_others(const struct status *status, const struct child *child, struct recorded *recorded)
-{
-    for (size_t i = 0; i < status->count; i++) {
-        if (!status->lines[i].traced) continue;
-        recorded->traces++;
-        if (status->lines[i].pid == child->pid) continue;
-        trim_if_dead(status->lines[i].text);
-        if (recorded->other == NULL) recorded->other = status->lines[i].text;
-    }
-}
-
 /* PATH as the user would type it: relative where it lies below the working directory, quoted where needed. */
 static char *typed_path(const char *path)
 {
@@ -379,10 +295,8 @@ static int run_program(const struct run_options *options, char **argv, const cha
     struct child child;
     struct rss_sampler sampler;
     struct recorded recorded = {.traces = 0};
-    struct rusage own;
     status_begin(&status);
     char **environment = make_environment(options, recorder, &status);
-    getrusage(RUSAGE_SELF, &own);
     int reason = child_start(&child, argv, environment);
     if (reason != 0) {
         status_end(&status);
@@ -391,8 +305,7 @@ static int run_program(const struct run_options *options, char **argv, const cha
     struct moment ended = watch_child(&child, &sampler);
     child_reap(&child);
     status_read(&status);
-    finish_program(&status, &child, &sampler, (uint64_t)own.ru_maxrss * 1024, ended, &recorded);
-    finish_others(&status, &child, &recorded);
+    finish_traces(&status, &child, &sampler, ended, &recorded);
     tell(options, &recorded);
     rss_sampler_free(&sampler);
     status_end(&status);

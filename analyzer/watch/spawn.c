@@ -47,6 +47,9 @@ int child_start(struct child *child, char **argv, char **environment)
     int report[2], reason = 0;
     *child = (struct child){.pid = -1};
     if (pipe2(report, O_CLOEXEC) != 0) return -errno;
+    struct rusage own;
+    getrusage(RUSAGE_SELF, &own);
+    child->rss_before_exec_bytes = (uint64_t)own.ru_maxrss * 1024;
     take_signals(child);
     child->pid = fork();
     if (child->pid == 0) become_program(child, argv, environment, report[1]);

@@ -16,6 +16,7 @@ struct child {
     int code;
     struct rusage usage;             /* filled by child_reap */
     uint64_t waited_children_faults; /* page faults of its own waited-for children; filled with `ended` */
+    uint64_t rss_before_exec_bytes;  /* at most: `usage` counts that as well */
     /* private */
     bool resumed; /* we were stopped with it, and no SIGCONT has been seen since */
     sigset_t program_mask, passed;
