@@ -22,9 +22,9 @@ struct walk {
 /* Frame pointers are guesses: a caller further away than this is none. */
 #define GUESSED_FRAME_LIMIT (1ull << 20)
 
-static inline bool walk_may_read(struct walk *walk, uint64_t address)
+static bool walk_may_read(struct walk *walk, uint64_t address)
 {
-    if (__builtin_expect(address - walk->window.low <= walk->window.span, 1)) return true;
+    if (address - walk->window.low <= walk->window.span) return true;
     return stack_window_move(walk->thread, &walk->window, address);
 }
 
@@ -34,16 +34,16 @@ static inline uint64_t word_at(uint64_t address)
     return *(const volatile uint64_t *)address;
 }
 
-/* Go to the caller of an ordinary frame. UNWIND_OUTERMOST here means: done, no failure. */
-static inline enum unwind_end step_frame(struct walk *walk, uint64_t rule)
+/* Go to the caller of an ordinary frame, whatever it takes. UNWIND_OUTERMOST here means: done, no failure. */
+static enum unwind_end step_frame(struct walk *walk, uint64_t rule)
 {
     uint64_t cfa = (rule & RULE_CFA_FROM_BP ? walk->bp : walk->sp) + (uint64_t)rule_offset(rule);
-    if (__builtin_expect(rule & RULE_CFA_DEREF, 0)) {
+    if (rule & RULE_CFA_DEREF) {
         if (cfa & 7 || !walk_may_read(walk, cfa)) return UNWIND_UNMAPPED;
         cfa = word_at(cfa);
     }
-    if (__builtin_expect(cfa & 7, 0)) return UNWIND_UNMAPPED;
-    if (__builtin_expect(cfa <= walk->sp, 0) && ++walk->switches > SWITCHES_LIMIT) return UNWIND_NO_PROGRESS;
+    if (cfa & 7) return UNWIND_UNMAPPED;
+    if (cfa <= walk->sp && ++walk->switches > SWITCHES_LIMIT) return UNWIND_NO_PROGRESS;
     uint64_t bp = walk->bp;
     enum rule_bp bp_rule = rule_bp(rule);
     if (bp_rule != RULE_BP_SAME) {
@@ -95,10 +95,12 @@ static enum unwind_end step_guess(struct walk *walk, bool *last)
     return UNWIND_OUTERMOST;
 }
 
-/* Everything but RULE_FRAME. *LAST: there is no caller. */
-static __attribute__((noinline)) enum unwind_end step_special(struct walk *walk, uint64_t rule, bool *last)
+/* Any step, without haste. *LAST: there is no caller. */
+static __attribute__((noinline)) enum unwind_end step_any(struct walk *walk, uint64_t rule, bool *last)
 {
     switch (rule_kind(rule)) {
+    case RULE_FRAME:
+        return step_frame(walk, rule);
     case RULE_OUTERMOST:
         *last = true;
         return UNWIND_OUTERMOST;
@@ -111,32 +113,67 @@ static __attribute__((noinline)) enum unwind_end step_special(struct walk *walk,
     }
 }
 
+/* The step that nearly all frames take: a simple rule, and a caller's frame further up in what may be read.
+ * With everything in registers; the caller of this keeps it so. False: nothing was done, step_any knows. */
+static inline __attribute__((always_inline)) bool step_fast(uint64_t rule, uint64_t low, uint64_t span,
+                                                            uint64_t *pc, uint64_t *sp, uint64_t *bp)
+{
+    if (__builtin_expect(!(rule & RULE_SIMPLE), 0)) return false;
+    uint64_t cfa = (rule & RULE_CFA_FROM_BP ? *bp : *sp) + (uint64_t)rule_offset(rule);
+    uint64_t slot = cfa - 8;
+    if (__builtin_expect(slot - low > span || slot < *sp || slot & 7, 0)) return false;
+    if (rule_bp(rule) != RULE_BP_SAME) {
+        uint64_t bp_slot = cfa + (uint64_t)rule_slot(rule);
+        if (__builtin_expect(bp_slot - low > span, 0)) return false;
+        *bp = word_at(bp_slot);
+    }
+    *pc = word_at(slot);
+    *sp = cfa;
+    return true;
+}
+
 void unwind_stack(struct unwind_thread *thread, const struct unwind_registers *from, uint64_t *frames,
                   uint32_t max, struct unwind_outcome *outcome)
 {
-    struct walk walk = {.thread = thread, .pc = from->pc, .sp = from->sp, .bp = from->bp};
+    struct walk walk = {.thread = thread};
     enum unwind_end end = UNWIND_OUTERMOST;
+    const struct rule_table table = rule_table_now();
     uint64_t generation = __atomic_load_n(&rule_cache.generation, __ATOMIC_RELAXED);
+    uint64_t pc = from->pc, sp = from->sp, bp = from->bp;
+    uint64_t low = thread->verified_low, span = thread->stack_high - low - 8;
     uint32_t depth = 0;
     bool last = false;
 
-    walk.window.low = thread->verified_low;
-    walk.window.span = thread->stack_high - thread->verified_low - 8;
-    if (__builtin_expect(from->sp - thread->verified_low >= thread->stack_high - thread->verified_low, 0))
-        stack_window_open(thread, &walk.window, from->sp);
+    if (__builtin_expect(sp - low >= thread->stack_high - low, 0)) {
+        stack_window_open(thread, &walk.window, sp);
+        low = walk.window.low;
+        span = walk.window.span;
+    }
     for (;;) {
-        if (depth == max) {
+        /* gcc would keep pairs of these in vector registers, for the sake of the slow path's stores: 1 ns a
+         * frame. */
+        __asm__("" : "+r"(pc), "+r"(sp), "+r"(low), "+r"(span));
+        if (__builtin_expect(depth == max, 0)) {
             end = UNWIND_DEPTH_LIMIT;
             break;
         }
-        frames[depth++] = walk.pc;
-        uint64_t rule = rule_find(walk.pc | generation);
-        if (__builtin_expect(!rule, 0)) rule = rule_make(walk.pc);
-        if (__builtin_expect(rule_kind(rule) == RULE_FRAME, 1))
-            end = step_frame(&walk, rule);
-        else
-            end = step_special(&walk, rule, &last);
-        if (__builtin_expect(end != UNWIND_OUTERMOST || walk.pc == 0 || last, 0)) break;
+        frames[depth++] = pc;
+        uint64_t rule = rule_find(&table, pc | generation);
+        if (__builtin_expect(!rule, 0)) rule = rule_make(pc);
+        if (__builtin_expect(!step_fast(rule, low, span, &pc, &sp, &bp), 0)) {
+            walk.window = (struct stack_window){.low = low, .span = span};
+            walk.pc = pc;
+            walk.sp = sp;
+            walk.bp = bp;
+            end = step_any(&walk, rule, &last);
+            if (end != UNWIND_OUTERMOST || last) break;
+            low = walk.window.low;
+            span = walk.window.span;
+            pc = walk.pc;
+            sp = walk.sp;
+            bp = walk.bp;
+        }
+        if (__builtin_expect(pc == 0, 0)) break;
     }
     outcome->depth = depth;
     outcome->truncated = end == UNWIND_DEPTH_LIMIT;

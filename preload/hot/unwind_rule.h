@@ -31,7 +31,9 @@ enum rule_bp { RULE_BP_SAME, RULE_BP_AT_CFA /* saved at CFA + slot */, RULE_BP_A
 #define RULE_CFA_DEREF   (1ull << 52) /* CFA = the word at that address (a realigned stack) */
 #define RULE_BP_SHIFT    53
 #define RULE_SLOT_SHIFT  32
-#define RULE_DEFINED     (1ull << 63) /* set in every rule: mix() of a rule is never 0 */
+#define RULE_SIMPLE                                                                                          \
+    (1ull << 62) /* RULE_FRAME without DEREF, bp the same or saved at the CFA: the fast step */
+#define RULE_DEFINED (1ull << 63) /* set in every rule: mix() of a rule is never 0 */
 
 static inline enum rule_kind rule_kind(uint64_t rule)
 {
@@ -72,6 +74,12 @@ struct rule_cache {
 };
 extern struct rule_cache rule_cache;
 
+/* The table to look in: one for a whole walk will do, an outdated one only has fewer rules. */
+static inline struct rule_table rule_table_now(void)
+{
+    return *__atomic_load_n(&rule_cache.table, __ATOMIC_ACQUIRE);
+}
+
 static inline uint64_t rule_mix(uint64_t rule)
 {
     rule *= 0x9e3779b97f4a7c15ull;
@@ -82,10 +90,9 @@ static inline uint64_t rule_hash(uint64_t key, uint32_t shift)
     return key * 0x9e3779b97f4a7c15ull >> shift;
 }
 
-/* The cached rule of KEY (an address or-ed with a generation), or 0. */
-static inline uint64_t rule_find(uint64_t key)
+/* The rule of KEY (an address or-ed with a generation) in TABLE, or 0. */
+static inline uint64_t rule_find(const struct rule_table *table, uint64_t key)
 {
-    const struct rule_table *table = __atomic_load_n(&rule_cache.table, __ATOMIC_ACQUIRE);
     const struct rule_slot *slot = table->slots + rule_hash(key, table->shift);
     for (unsigned i = 0; i < RULE_WINDOW; i++, slot++) {
         uint64_t check = __atomic_load_n(&slot->check, __ATOMIC_RELAXED);

@@ -818,7 +818,9 @@ static uint64_t compact(const struct row *row, bool signal_frame)
     default:
         return rule_of_kind(RULE_NOT_EXPRESSIBLE);
     }
-    return rule | bp_bits | (uint32_t)row->cfa.offset;
+    rule |= bp_bits | (uint32_t)row->cfa.offset;
+    if (!(rule & RULE_CFA_DEREF) && rule_bp(rule) != RULE_BP_AT_BP) rule |= RULE_SIMPLE;
+    return rule;
 }
 
 uint64_t cfi_rule_make(uint64_t pc, uint64_t map_start, uint64_t eh_frame_hdr)

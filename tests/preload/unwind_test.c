@@ -32,6 +32,11 @@ static long counted_syscall(long number, long a, long b, long c, long d, long e,
 #include "../../preload/slow/rule_cache.c"
 #include "../../preload/slow/stack_range.c"
 
+static uint64_t find(uint64_t key)
+{
+    return rule_find(rule_cache.table, key);
+}
+
 static unsigned reasons[UNWIND_END_COUNT], modules_seen;
 
 void recorder_count(unsigned reason)
@@ -42,7 +47,7 @@ void recorder_count(unsigned reason)
 void slow_module_seen(uint64_t address, const struct dl_find_object *found)
 {
     /* The rule must not be visible yet. */
-    if (rule_find(address | rule_cache.generation)) abort();
+    if (find(address | rule_cache.generation)) abort();
     if (address - 1 < (uint64_t)found->dlfo_map_start) abort();
     modules_seen++;
 }
@@ -69,19 +74,19 @@ static void test_cache_grows(void **state)
     forget_cache();
     for (uint64_t address = 1; address <= 100000; address++) {
         cache_put(address * 16, rule_for(address * 16));
-        assert_int_equal(rule_find(address * 16), rule_for(address * 16));
+        assert_int_equal(find(address * 16), rule_for(address * 16));
     }
     assert_ptr_equal(rule_cache.table, &tables[2]);
     unsigned long found = 0;
     for (uint64_t address = 1; address <= 100000; address++)
-        found += rule_find(address * 16) == rule_for(address * 16);
+        found += find(address * 16) == rule_for(address * 16);
     assert_int_equal(found, 100000);
     /* Full: rules get lost, but none is wrong. */
     for (uint64_t address = 1; address <= 1000000; address++)
         cache_put(address * 16, rule_for(address * 16));
     found = 0;
     for (uint64_t address = 1; address <= 1000000; address++) {
-        uint64_t rule = rule_find(address * 16);
+        uint64_t rule = find(address * 16);
         if (rule) assert_int_equal(rule, rule_for(address * 16));
         found += rule != 0;
     }
@@ -94,16 +99,16 @@ static void test_flush_forgets(void **state)
     forget_cache();
     cache_put(0x1000, rule_for(0x1000));
     rule_cache_flush();
-    assert_int_equal(rule_find(0x1000 | rule_cache.generation), 0);
+    assert_int_equal(find(0x1000 | rule_cache.generation), 0);
     /* A rule that was on its way when the flush came arrives in the past. */
     cache_put(0x1000, rule_for(0x1000));
-    assert_int_equal(rule_find(0x1000 | rule_cache.generation), 0);
+    assert_int_equal(find(0x1000 | rule_cache.generation), 0);
     /* Slots of the past are used again: no growth, however many generations fill the table. */
     for (unsigned flush = 0; flush < 70000; flush++) {
         for (uint64_t address = 16; address <= 64; address += 16)
             cache_put(address | rule_cache.generation, rule_for(address));
         rule_cache_flush();
-        assert_int_equal(rule_find(16 | rule_cache.generation), 0);
+        assert_int_equal(find(16 | rule_cache.generation), 0);
     }
     assert_ptr_equal(rule_cache.table, &tables[0]);
 }
@@ -115,7 +120,7 @@ static void *hammer_cache(void *seed)
         random = random * 6364136223846793005ull + 1442695040888963407ull;
         /* Many addresses, few places: with the table full, every put overwrites what another thread reads. */
         uint64_t address = (random >> 33) % 3000 * 8;
-        uint64_t rule = rule_find(address);
+        uint64_t rule = find(address);
         if (rule && rule != rule_for(address)) wrong++;
         if (!rule) table_put(&small_table, address, rule_for(address), true);
     }
