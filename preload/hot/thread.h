@@ -30,17 +30,18 @@ struct usable_slot {
 };
 
 struct lane {
-    uint8_t *at;            /* where the next record begins; NULL: no chunk */
-    uint8_t *populated_end; /* pages up to here take a store without a fault */
+    uint8_t *at;               /* where the next record begins; NULL: no chunk */
+    uint8_t *populated_end;    /* pages up to here take a store without a fault */
     struct trace_chunk *chunk; /* the mapped chunk; NULL: none */
-    uint64_t filled_bytes;  /* of all chunks that this lane has filled: decides the next one's size */
-    uint64_t chunk_offset;   /* of the mapped chunk in the file */
-    uint64_t previous_chunk; /* file offset of the last sealed one; 0: none */
+    uint64_t filled_bytes;     /* of all chunks that this lane has filled: decides the next one's size */
+    uint64_t chunk_offset;     /* of the mapped chunk in the file */
+    uint64_t previous_chunk;   /* file offset of the last sealed one; 0: none */
     uint64_t previous_ticks;
     uint64_t entry_stack_pointer; /* of the hook that is inside; read by nested entries */
     struct thread_state *thread;
     struct unwind_thread unwind;
-    uint32_t number; /* 0 or 1 */
+    uint32_t number;  /* 0 or 1 */
+    uint32_t serial;  /* of the thread that the stream belongs to, as the reader knows it */
     bool large_chunk; /* counted among the live large chunks */
     uint8_t current;  /* frames[current] is the previous stack; the other takes the next walk */
     bool truncated;   /* of the previous stack */
@@ -58,10 +59,10 @@ struct thread_state {
     volatile uint32_t level; /* lanes in use: 0, 1, 2 */
     uint32_t serial;         /* from 1 in the process image */
     uint32_t tid;
-    uint32_t untimed;        /* events since the clock was read (one thread only) */
-    uint32_t untimed_limit;  /* read it after so many */
-    uint64_t clock_ticks;    /* last reading */
-    uint64_t thread_pointer; /* identifies the thread among those alive */
+    uint32_t untimed;          /* events since the clock was read (one thread only) */
+    uint32_t untimed_limit;    /* read it after so many */
+    uint64_t clock_ticks;      /* last reading */
+    uint64_t thread_pointer;   /* identifies the thread among those alive */
     struct thread_state *next; /* in its bucket of all states */
     struct lane lanes[2];
 };
@@ -71,20 +72,20 @@ struct recorder {
     struct trace_header *header; /* mapped shared; NULL before init */
     uint32_t depth_limit;        /* frames */
     bool use_libunwind;
-    bool ordered_clock;      /* the allocator is not glibc's: order the clock after its loads */
-    bool monotonic_clock;    /* no invariant TSC: ticks are ns */
-    bool usable_sizes;       /* the next library has malloc_usable_size */
+    bool ordered_clock;       /* the allocator is not glibc's: order the clock after its loads */
+    bool monotonic_clock;     /* no invariant TSC: ticks are ns */
+    bool usable_sizes;        /* the next library has malloc_usable_size */
     atomic_bool many_threads; /* a second thread has been seen, ever */
-    atomic_bool paused;      /* memtrace_stop(): allocations are not recorded */
-    bool samples_allowed;    /* RSS samples from inside (no inherited sandbox) */
-    uint64_t ticks_per_ms;   /* rough; for intervals only */
-    uint64_t sample_ticks;   /* when the next RSS sample is due */
+    atomic_bool paused;       /* memtrace_stop(): allocations are not recorded */
+    bool samples_allowed;     /* RSS samples from inside (no inherited sandbox) */
+    uint64_t ticks_per_ms;    /* rough; for intervals only */
+    uint64_t sample_ticks;    /* when the next RSS sample is due */
 };
 extern struct recorder recorder;
 
-/* What fork wipes (MADV_WIPEONFORK): zero means a new process image, whoever made it. A vfork or CLONE_VM child
- * shares it and goes on in the caller's lane. It fills the largest page there is: whatever else lay in the
- * page would be wiped, too. */
+/* What fork wipes (MADV_WIPEONFORK): zero means a new process image, whoever made it. A vfork or CLONE_VM
+ * child shares it and goes on in the caller's lane. It fills the largest page there is: whatever else lay in
+ * the page would be wiped, too. */
 #define IMAGE_PAGE_BYTES 65536u
 enum image_state { IMAGE_NEW = 0, IMAGE_RECORDING = 1, IMAGE_OFF = 2, IMAGE_BUSY = 3 /* initialising */ };
 extern struct image_page {
@@ -101,13 +102,16 @@ extern __thread struct thread_state *thread_self __attribute__((tls_model("initi
 static inline struct lane *recorder_enter(void)
 {
     struct thread_state *self = thread_self;
-    if (unlikely(atomic_load_explicit(&image_page.state, memory_order_relaxed) != IMAGE_RECORDING || self == NULL))
+    if (unlikely(atomic_load_explicit(&image_page.state, memory_order_relaxed) != IMAGE_RECORDING ||
+                 self == NULL))
         return slow_enter();
     if (unlikely(self->level != 0)) return slow_enter_nested(self);
     self->lanes[0].entry_stack_pointer = (uint64_t)__builtin_frame_address(0);
     atomic_signal_fence(memory_order_seq_cst);
     self->level = 1;
     atomic_signal_fence(memory_order_seq_cst);
+    /* Again: a handler that came between the two stores above used this lane and left its own. */
+    self->lanes[0].entry_stack_pointer = (uint64_t)__builtin_frame_address(0);
     return &self->lanes[0];
 }
 

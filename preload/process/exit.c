@@ -1,19 +1,18 @@
-/* The ways out of a process image. No trace needs them to be readable: they add how it ended and cut the file.
- * Each does nothing unless this is the process that the header names and the fork page is unwiped: python's
- * subprocess calls _exit in a vfork child. */
+/* The ways out of a process image. No trace needs them to be readable: they add how it ended and cut the
+ * file. Each does nothing unless this is the process that the header names and the fork page is unwiped:
+ * python's subprocess calls _exit in a vfork child. */
 #include "process/exit.h"
 
-#include <alloca.h>
 #include <dlfcn.h>
-#include <errno.h>
-#include <stdarg.h>
 #include <stdlib.h>
 #include <sys/resource.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 #include "hot/clock.h"
+#include "process/config.h"
 #include "process/image.h"
 #include "process/marks.h"
+#include "process/sandbox.h"
 #include "process/trace_file.h"
 #include "slow/chunk.h"
 #include "syscall.h"
@@ -23,17 +22,14 @@
 typedef int main_function(int, char **, char **);
 typedef int start_main_function(main_function *, int, char **, void (*)(void), void (*)(void), void (*)(void),
                                 void *);
-int __libc_start_main(main_function *program_main, int argc, char **argv, void (*init)(void), void (*fini)(void),
-                      void (*loader_fini)(void), void *stack_end);
+int __libc_start_main(main_function *program_main, int argc, char **argv, void (*init)(void),
+                      void (*fini)(void), void (*loader_fini)(void), void *stack_end);
 
 static void (*next_exit)(int) __attribute__((noreturn));
 static void (*next__exit)(int) __attribute__((noreturn));
 static void (*next__Exit)(int) __attribute__((noreturn));
 static void (*next_quick_exit)(int) __attribute__((noreturn));
 static void (*next_abort)(void) __attribute__((noreturn));
-static int (*next_execve)(const char *, char *const[], char *const[]);
-static int (*next_execvpe)(const char *, char *const[], char *const[]);
-static int (*next_fexecve)(int, char *const[], char *const[]);
 static start_main_function *next_start_main;
 static main_function *program_main;
 static _Atomic int quick_exit_status;
@@ -44,9 +40,9 @@ void exit_resolve(void)
         void *pointer;
         const char *name;
     } functions[] = {
-        {&next_exit, "exit"},         {&next__exit, "_exit"},       {&next__Exit, "_Exit"},
-        {&next_quick_exit, "quick_exit"}, {&next_abort, "abort"},   {&next_execve, "execve"},
-        {&next_execvpe, "execvpe"},   {&next_fexecve, "fexecve"},   {&next_start_main, "__libc_start_main"},
+        {&next_exit, "exit"},   {&next__exit, "_exit"},
+        {&next__Exit, "_Exit"}, {&next_quick_exit, "quick_exit"},
+        {&next_abort, "abort"}, {&next_start_main, "__libc_start_main"},
     };
     for (unsigned i = 0; i < sizeof(functions) / sizeof(functions[0]); i++) {
         void *found = dlsym(RTLD_NEXT, functions[i].name);
@@ -54,10 +50,10 @@ void exit_resolve(void)
     }
 }
 
-/* Whether this process is the one whose trace is mapped. */
-static bool image_is_ours(void)
+bool image_is_ours(void)
 {
     if (atomic_load(&image_page.state) == IMAGE_NEW || recorder.header == NULL) return false;
+    if (sandbox_forbids(SANDBOX_EXIT)) return false; /* it cannot be asked */
     return (uint32_t)raw_syscall(SYS_getpid, 0, 0, 0, 0, 0, 0) == recorder.header->pid;
 }
 
@@ -68,15 +64,16 @@ static uint64_t peak_rss_bytes(void)
     return (uint64_t)usage.ru_maxrss * 1024;
 }
 
-static void exit_record(unsigned kind, int code, uint64_t stack_pointer)
+void exit_record(unsigned kind, int code, uint64_t stack_pointer)
 {
     struct trace_exit *exit = &recorder.header->exit;
+    bool may_ask = !sandbox_forbids(SANDBOX_EXIT);
     exit->code = code;
     exit->monotonic_ns = slow_monotonic_ns();
     exit->ticks = clock_ticks();
     exit->stack_pointer = stack_pointer;
-    exit->tid = (uint32_t)raw_syscall(SYS_gettid, 0, 0, 0, 0, 0, 0);
-    if (!image.seccomp_inherited) exit->peak_rss_bytes = peak_rss_bytes();
+    exit->tid = may_ask ? (uint32_t)raw_syscall(SYS_gettid, 0, 0, 0, 0, 0, 0) : 0;
+    exit->peak_rss_bytes = may_ask && !image.seccomp_inherited ? peak_rss_bytes() : 0;
     __atomic_store_n(&exit->kind, kind, __ATOMIC_RELEASE);
 }
 
@@ -84,7 +81,7 @@ static void exit_record(unsigned kind, int code, uint64_t stack_pointer)
 static void exit_finish(unsigned kind, int code, uint64_t stack_pointer)
 {
     if (!image_is_ours()) return;
-    if (!image.seccomp_inherited) {
+    if (recorder.samples_allowed) {
         struct lane *lane = recorder_enter();
         if (lane != NULL) {
             sample_take(lane, TRACE_SAMPLE_EXIT);
@@ -92,37 +89,50 @@ static void exit_finish(unsigned kind, int code, uint64_t stack_pointer)
         }
     }
     exit_record(kind, code, stack_pointer);
-    if (!image.seccomp_inherited) trace_file_trim();
+    trace_file_trim();
+}
+
+/* At exit handlers it need not be asked whose process this is: a vfork child must not come here. */
+static void exit_handlers_finish(unsigned kind, int code, uint64_t stack_pointer)
+{
+    if (!sandbox_forbids(SANDBOX_EXIT))
+        exit_finish(kind, code, stack_pointer);
+    else if (atomic_load(&image_page.state) != IMAGE_NEW && recorder.header != NULL &&
+             !sandbox_forbids(SANDBOX_TICKS))
+        exit_record(kind, code, stack_pointer);
 }
 
 /* Registered first, called last: everything of the program has been torn down. */
 static void exit_handler(int status, void *argument)
 {
     (void)argument;
-    uint64_t stack_pointer = image.exit_stack_pointer != 0 ? image.exit_stack_pointer : image.main_stack_pointer;
-    exit_finish(TRACE_EXIT_EXIT, status, stack_pointer);
+    uint64_t stack_pointer =
+        image.exit_stack_pointer != 0 ? image.exit_stack_pointer : image.main_stack_pointer;
+    exit_handlers_finish(TRACE_EXIT_EXIT, status, stack_pointer);
 }
 
 static void quick_exit_handler(void)
 {
-    exit_finish(TRACE_EXIT_QUICK_EXIT, atomic_load(&quick_exit_status), image.exit_stack_pointer);
+    exit_handlers_finish(TRACE_EXIT_QUICK_EXIT, atomic_load(&quick_exit_status), image.exit_stack_pointer);
 }
 
 void exit_register(void)
 {
-    if (!image_is_ours()) return;
+    if (config.disabled) return;
     on_exit(exit_handler, NULL);
     at_quick_exit(quick_exit_handler);
 }
 
 EXPORT void exit(int status)
 {
+    if (next_exit == NULL) image_init();
     image.exit_stack_pointer = frame_of_caller().sp;
     next_exit(status);
 }
 
 EXPORT void quick_exit(int status)
 {
+    if (next_quick_exit == NULL) image_init();
     image.exit_stack_pointer = frame_of_caller().sp;
     atomic_store(&quick_exit_status, status);
     next_quick_exit(status);
@@ -130,12 +140,14 @@ EXPORT void quick_exit(int status)
 
 EXPORT void _exit(int status)
 {
+    if (next__exit == NULL) image_init();
     exit_finish(TRACE_EXIT__EXIT, status, frame_of_caller().sp);
     next__exit(status);
 }
 
 EXPORT void _Exit(int status)
 {
+    if (next__Exit == NULL) image_init();
     exit_finish(TRACE_EXIT__EXIT, status, frame_of_caller().sp);
     next__Exit(status);
 }
@@ -143,103 +155,9 @@ EXPORT void _Exit(int status)
 /* A handler of SIGABRT may jump out, and the process live on: no cut, and a later exit overwrites this. */
 EXPORT void abort(void)
 {
+    if (next_abort == NULL) image_init();
     if (image_is_ours()) exit_record(TRACE_EXIT_ABORT, 6, frame_of_caller().sp);
     next_abort();
-}
-
-/* --- exec: the image ends with the call, unless it fails --------------------------------------------- */
-
-static bool exec_begin(void)
-{
-    if (!image_is_ours()) return false; /* a vfork child */
-    exit_record(TRACE_EXIT_EXEC, 0, 0);
-    return true;
-}
-
-static int exec_failed(bool begun)
-{
-    if (begun) __atomic_store_n(&recorder.header->exit.kind, TRACE_EXIT_NONE, __ATOMIC_RELEASE);
-    return -1;
-}
-
-EXPORT int execve(const char *path, char *const argv[], char *const envp[])
-{
-    bool begun = exec_begin();
-    next_execve(path, argv, envp);
-    return exec_failed(begun);
-}
-
-EXPORT int execv(const char *path, char *const argv[])
-{
-    return execve(path, argv, environ);
-}
-
-EXPORT int execvpe(const char *file, char *const argv[], char *const envp[])
-{
-    bool begun = exec_begin();
-    next_execvpe(file, argv, envp);
-    return exec_failed(begun);
-}
-
-EXPORT int execvp(const char *file, char *const argv[])
-{
-    return execvpe(file, argv, environ);
-}
-
-EXPORT int fexecve(int fd, char *const argv[], char *const envp[])
-{
-    bool begun = exec_begin();
-    next_fexecve(fd, argv, envp);
-    return exec_failed(begun);
-}
-
-/* The variadic forms: the arguments into an array on the stack, as the C library does. */
-static size_t count_arguments(va_list arguments)
-{
-    size_t count = 1;
-    while (va_arg(arguments, char *) != NULL)
-        count++;
-    return count;
-}
-
-static void collect_arguments(char **argv, const char *first, va_list arguments)
-{
-    size_t i = 0;
-    argv[i++] = (char *)(uintptr_t)first;
-    while ((argv[i++] = va_arg(arguments, char *)) != NULL) {
-    }
-}
-
-#define COLLECT(argv, first, list)                                                                           \
-    va_start(list, first);                                                                                   \
-    char **argv = alloca((count_arguments(list) + 1) * sizeof(char *));                                      \
-    va_end(list);                                                                                            \
-    va_start(list, first);                                                                                   \
-    collect_arguments(argv, first, list)
-
-EXPORT int execl(const char *path, const char *first, ...)
-{
-    va_list arguments;
-    COLLECT(argv, first, arguments);
-    va_end(arguments);
-    return execve(path, argv, environ);
-}
-
-EXPORT int execlp(const char *file, const char *first, ...)
-{
-    va_list arguments;
-    COLLECT(argv, first, arguments);
-    va_end(arguments);
-    return execvpe(file, argv, environ);
-}
-
-EXPORT int execle(const char *path, const char *first, ...)
-{
-    va_list arguments;
-    COLLECT(argv, first, arguments);
-    char **envp = va_arg(arguments, char **);
-    va_end(arguments);
-    return execve(path, argv, envp);
 }
 
 /* --- main ------------------------------------------------------------------------------------------- */
@@ -252,8 +170,8 @@ static int main_marked(int argc, char **argv, char **envp)
     return program_main(argc, argv, envp);
 }
 
-EXPORT int __libc_start_main(main_function *main, int argc, char **argv, void (*init)(void), void (*fini)(void),
-                             void (*loader_fini)(void), void *stack_end)
+EXPORT int __libc_start_main(main_function *main, int argc, char **argv, void (*init)(void),
+                             void (*fini)(void), void (*loader_fini)(void), void *stack_end)
 {
     program_main = main;
     return next_start_main(main_marked, argc, argv, init, fini, loader_fini, stack_end);

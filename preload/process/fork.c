@@ -11,6 +11,7 @@
 #include "hot/clock.h"
 #include "process/config.h"
 #include "process/image.h"
+#include "process/sandbox.h"
 #include "slow/chunk.h"
 #include "syscall.h"
 
@@ -36,37 +37,49 @@ static void fork_note(pid_t child)
     recorder_leave(lane);
 }
 
-/* Private zero pages where the interrupted frames' chunks were. Nobody reads them. */
-static void fork_protect_interrupted_lanes(void)
+/* Not over what the child has mapped there by now: after a fork that we did not see it had time to. Kernels
+ * before 4.17 take the address for a hint. */
+static void map_zeros(long start, long end)
 {
-    struct thread_state *self = thread_self;
-    for (unsigned i = 0; self != NULL && i < self->level; i++) {
-        struct lane *lane = &self->lanes[i];
-        if (lane->populated_end == NULL) continue;
-        long start = (long)lane->chunk, end = (long)lane->populated_end;
-        if (start == 0) continue;
-        raw_syscall(SYS_mmap, start, end - start, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED,
-                    -1, 0);
-    }
+    if (start == 0 || end <= start) return;
+    long mapped = raw_syscall(SYS_mmap, start, end - start, PROT_READ | PROT_WRITE,
+                              MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED_NOREPLACE, -1, 0);
+    if (mapped > 0 && mapped != start) raw_syscall(SYS_munmap, mapped, end - start, 0, 0, 0, 0);
+}
+
+/* Where the chunks of SELF's interrupted frames were, and the header: private zeros, which nobody reads. */
+static void fork_protect_interrupted_lanes(const struct thread_state *self, struct trace_header *header)
+{
+    if (self->level == 0 || sandbox_forbids(SANDBOX_THREADS)) return;
+    map_zeros((long)header, (long)header + TRACE_HEADER_BYTES);
+    for (unsigned i = 0; i < 2; i++)
+        map_zeros((long)self->lanes[i].chunk, (long)self->lanes[i].populated_end);
 }
 
 static pid_t fork_by(pid_t (*next)(void))
 {
-    if (atomic_load(&image_page.state) != IMAGE_RECORDING || thread_self == NULL) return next();
+    struct thread_state *self = thread_self;
+    struct trace_header *header = recorder.header;
+    if (atomic_load(&image_page.state) != IMAGE_RECORDING || self == NULL) return next();
     fork_ticks = clock_ticks();
     pid_t child = next();
-    if (child == 0 && thread_self->level > 0) fork_protect_interrupted_lanes();
+    /* Unless one of pthread_atfork's functions has allocated: then it is done, and there may be a new header.
+     */
+    if (child == 0 && thread_self == self) fork_protect_interrupted_lanes(self, header);
     if (child > 0) fork_note(child);
+    if (child != 0) fork_ticks = 0;
     return child;
 }
 
 EXPORT pid_t fork(void)
 {
+    if (next_fork == NULL) image_init();
     return fork_by(next_fork);
 }
 
 EXPORT pid_t _Fork(void)
 {
+    if (next_fork == NULL) image_init();
     return fork_by(next__Fork != NULL ? next__Fork : next_fork);
 }
 
@@ -74,7 +87,8 @@ bool image_begin_in_fork_child(void)
 {
     uint32_t fresh = IMAGE_NEW;
     if (!atomic_compare_exchange_strong(&image_page.state, &fresh, IMAGE_BUSY)) return false;
-    if (config.disabled) {
+    if (config.disabled || sandbox_forbids(SANDBOX_BEGIN)) {
+        recorder.header = NULL;
         atomic_store(&image_page.state, IMAGE_OFF);
         return false;
     }
@@ -87,7 +101,9 @@ bool image_begin_in_fork_child(void)
         origin.chunk = parent->lanes[0].chunk_offset;
         origin.committed = (uint64_t)(parent->lanes[0].at - (uint8_t *)parent->lanes[0].chunk);
     }
+    fork_ticks = 0;
     /* The old states stay where they are: a frame of the recorder that was interrupted may still use one. */
+    if (parent != NULL && recorder.header != NULL) fork_protect_interrupted_lanes(parent, recorder.header);
     thread_self = NULL;
     threads_forget();
     chunk_reset_all();

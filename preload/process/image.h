@@ -16,15 +16,20 @@
 struct image {
     uint8_t run_id[16];
     uint32_t pid;
-    char name[64];                   /* of the executable, for %n and MEMTRACE_IMAGES */
+    char name[64];                     /* of the executable, for %n and MEMTRACE_IMAGES */
+    char executable[4096];             /* its path; empty: not known */
     char trace_path[IMAGE_PATH_BYTES]; /* absolute; empty when nothing is recorded */
-    uint64_t device, inode;          /* of the trace */
-    uint64_t main_stack_pointer;     /* of main's caller; 0 before main */
-    uint64_t exit_stack_pointer;     /* of the caller of exit(); 0 until then */
-    bool initialised;                /* the first init has finished */
+    uint64_t device, inode;            /* of the trace */
+    uint64_t main_stack_pointer;       /* of main's caller; 0 before main */
+    uint64_t exit_stack_pointer;       /* of the caller of exit(); 0 until then */
+    bool initialised;                  /* the first init has finished */
     bool seccomp_inherited;
 };
 extern struct image image;
+
+/* What the first hook and the constructor call; does nothing but the first time. Hooks whose next function is
+ * still NULL call it: another library's constructor may run before ours. */
+void image_init(void);
 
 /* The image has begun: init.c calls it in the first process, slow_enter in a fork child. Opens the trace and
  * makes the calling thread's state. PARENT: where the fork came from, or NULL. False: not recorded. */
@@ -35,6 +40,8 @@ bool image_begin_in_fork_child(void);
 
 /* All per-thread states of this image are forgotten (not freed: a signal frame may still use one). */
 void threads_forget(void);
+/* Map states for threads to come, before a sandbox forbids mapping. */
+void threads_reserve(void);
 
 /* Add 1 to one of the trace's counters, if there is a trace. */
 void counter_add(unsigned counter);

@@ -13,10 +13,12 @@
 #include "hot/next.h"
 #include "process/bootstrap.h"
 #include "process/config.h"
+#include "process/exec.h"
 #include "process/exit.h"
 #include "process/fork.h"
 #include "process/image.h"
 #include "process/initial_stack.h"
+#include "process/sandbox.h"
 #include "process/trace_file.h"
 #include "slow/chunk.h"
 #include "syscall.h"
@@ -29,14 +31,13 @@ struct image image;
 size_t recorder_page_size = 4096;
 
 static atomic_bool init_begun;
-static void init(void);
 
 /* --- Before init: the next functions lead here ------------------------------------------------------ */
 
 /* True while init itself is running further up the stack: then only the arena can serve. */
 static bool init_is_running(void)
 {
-    init();
+    image_init();
     return !image.initialised;
 }
 
@@ -167,6 +168,8 @@ static void resolve_next_functions(void)
         if (found[i] != NULL) memcpy(functions[i].pointer, &found[i], sizeof(found[i]));
     fork_resolve();
     exit_resolve();
+    exec_resolve();
+    sandbox_resolve();
     dlerror(); /* what was not found must not be the program's next dlerror() */
 }
 
@@ -200,7 +203,7 @@ bool image_begin(const struct trace_origin *parent)
         atomic_store(&image_page.state, IMAGE_OFF);
         return false;
     }
-    recorder.samples_allowed = !image.seccomp_inherited;
+    recorder.samples_allowed = !sandbox_forbids(SANDBOX_SAMPLES);
     atomic_store(&image_page.state, IMAGE_RECORDING);
     struct lane *lane = slow_enter();
     if (lane == NULL) return false;
@@ -229,7 +232,7 @@ static void init_recording(void)
     image_begin(NULL);
 }
 
-static void init(void)
+void image_init(void)
 {
     if (atomic_exchange(&init_begun, true)) return;
     int program_errno = errno;
@@ -245,6 +248,6 @@ static void init(void)
  * last-in first-out, and ours is in before libc registers the loader's: it runs behind every destructor. */
 __attribute__((constructor(101))) static void recorder_construct(void)
 {
-    init();
+    image_init();
     exit_register();
 }

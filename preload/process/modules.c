@@ -14,13 +14,15 @@
 #include "slow/module_find.h"
 #include "syscall.h"
 
-#define EXPORT        __attribute__((visibility("default")))
-#define MODULES       4096u
+#define EXPORT            __attribute__((visibility("default")))
+#define MODULES           4096u
 #define MODULE_PATH_BYTES 4096u
 
 struct module {
     uint64_t start, end, bias;
     const struct link_map *map;
+    uint64_t
+        path_hash; /* another module may come to lie at the same address with its map at the same place */
     uint64_t generation;
     _Atomic uint32_t state; /* 0 being filled, 1 loaded, 2 gone */
 };
@@ -36,6 +38,19 @@ static uint32_t modules_known(void)
     return count < MODULES ? count : MODULES;
 }
 
+/* Whether [AT, STOP) lies in what the module has mapped readable. */
+static bool is_loaded(const ElfW(Ehdr) * header, uint64_t bias, uint64_t at, uint64_t stop)
+{
+    const ElfW(Phdr) *segment = (const ElfW(Phdr) *)((uint64_t)header + header->e_phoff);
+    for (unsigned i = 0; i < header->e_phnum; i++, segment++) {
+        uint64_t start = bias + segment->p_vaddr;
+        if (segment->p_type == PT_LOAD && segment->p_flags & PF_R && at >= start && at <= stop &&
+            stop <= start + segment->p_filesz)
+            return true;
+    }
+    return false;
+}
+
 /* The GNU build-id in the notes of the ELF image at BASE, which is mapped with its headers: length, 0: none.
  * Source: gABI, "Note Section"; NT_GNU_BUILD_ID. */
 static size_t build_id_find(uint64_t base, uint64_t bias, uint64_t end, const uint8_t **id)
@@ -46,7 +61,7 @@ static size_t build_id_find(uint64_t base, uint64_t bias, uint64_t end, const ui
     const ElfW(Phdr) *segment = (const ElfW(Phdr) *)(base + header->e_phoff);
     for (unsigned i = 0; i < header->e_phnum; i++, segment++) {
         uint64_t at = bias + segment->p_vaddr, stop = at + segment->p_memsz;
-        if (segment->p_type != PT_NOTE || at < base || stop > end) continue;
+        if (segment->p_type != PT_NOTE || !is_loaded(header, bias, at, stop)) continue;
         while (at + sizeof(ElfW(Nhdr)) <= stop) {
             const ElfW(Nhdr) *note = (const ElfW(Nhdr) *)at;
             uint64_t name = at + sizeof(*note), value = name + ((note->n_namesz + 3u) & ~3u);
@@ -64,16 +79,8 @@ static size_t build_id_find(uint64_t base, uint64_t bias, uint64_t end, const ui
 /* The path as the loader knows it; the executable's entry has none. */
 static size_t module_path(const struct link_map *map, const char **path)
 {
-    static char executable[MODULE_PATH_BYTES];
     *path = map != NULL && map->l_name != NULL ? map->l_name : "";
-    if (**path == '\0') {
-        if (executable[0] == '\0') {
-            long length =
-                raw_syscall(SYS_readlinkat, AT_FDCWD, (long)"/proc/self/exe", (long)executable, MODULE_PATH_BYTES - 1, 0, 0);
-            if (length < 0) executable[0] = '?';
-        }
-        *path = executable;
-    }
+    if (**path == '\0') *path = image.executable[0] != '\0' ? image.executable : "?";
     return strnlen(*path, MODULE_PATH_BYTES);
 }
 
@@ -105,13 +112,29 @@ static uint64_t next_generation(uint64_t start, uint64_t end)
     return generation;
 }
 
-static bool module_is_known(uint64_t address)
+/* The loaded module that is known at ADDRESS, or NULL. */
+static struct module *module_at(uint64_t address)
 {
     for (uint32_t i = 0; i < modules_known(); i++)
         if (address >= modules[i].start && address < modules[i].end &&
             atomic_load_explicit(&modules[i].state, memory_order_acquire) == MODULE_LOADED)
-            return true;
-    return false;
+            return &modules[i];
+    return NULL;
+}
+
+static uint64_t path_hash(const struct link_map *map)
+{
+    uint64_t hash = 0;
+    const char *path = map != NULL && map->l_name != NULL ? map->l_name : "";
+    for (; *path != '\0'; path++)
+        hash = (hash ^ (uint8_t)*path) * TRACE_GOLDEN_RATIO;
+    return hash;
+}
+
+static bool module_is(const struct module *module, const struct dl_find_object *found)
+{
+    return module->start == (uint64_t)found->dlfo_map_start && module->end == (uint64_t)found->dlfo_map_end &&
+           module->map == found->dlfo_link_map && module->path_hash == path_hash(found->dlfo_link_map);
 }
 
 /* The lane that the calling thread is recording into. */
@@ -121,10 +144,18 @@ static struct lane *current_lane(void)
     return self != NULL && self->level > 0 ? &self->lanes[self->level - 1] : NULL;
 }
 
+static void module_gone(struct lane *lane, struct module *module);
+
 void slow_module_seen(uint64_t address, const struct dl_find_object *found)
 {
     struct lane *lane = current_lane();
-    if (lane == NULL || found == NULL || module_is_known(address)) return;
+    struct module *known = module_at(address);
+    if (lane == NULL || found == NULL || (known != NULL && module_is(known, found))) return;
+    if (known !=
+        NULL) { /* the C library closes modules without our hook; or another thread is about to notice */
+        module_gone(lane, known);
+        unwind_flush();
+    }
     const struct link_map *map = found->dlfo_link_map;
     uint64_t start = (uint64_t)found->dlfo_map_start, end = (uint64_t)found->dlfo_map_end;
     uint64_t generation = next_generation(start, end);
@@ -138,6 +169,7 @@ void slow_module_seen(uint64_t address, const struct dl_find_object *found)
     module->end = end;
     module->bias = map != NULL ? map->l_addr : 0;
     module->map = map;
+    module->path_hash = path_hash(map);
     module->generation = generation;
     module_write(lane, module);
     atomic_store_explicit(&module->state, MODULE_LOADED, memory_order_release);
@@ -147,32 +179,33 @@ void modules_notice(const uint64_t *frames, uint32_t depth)
 {
     for (uint32_t i = 0; i < depth; i++) {
         struct dl_find_object found;
-        if (module_is_known(frames[i] - 1)) continue;
+        if (module_at(frames[i] - 1) != NULL) continue;
         if (module_find(frames[i] - 1, &found)) slow_module_seen(frames[i] - 1, &found);
     }
-}
-
-void modules_rerecord(struct lane *lane)
-{
-    for (uint32_t i = 0; i < modules_known(); i++)
-        if (atomic_load(&modules[i].state) == MODULE_LOADED) module_write(lane, &modules[i]);
 }
 
 static bool module_is_still_there(const struct module *module)
 {
     struct dl_find_object found;
-    if (!module_find(module->start, &found)) return false;
-    return (uint64_t)found.dlfo_map_start == module->start && (uint64_t)found.dlfo_map_end == module->end &&
-           found.dlfo_link_map == module->map;
+    return module_find(module->start, &found) && module_is(module, &found);
+}
+
+/* What another thread was closing when this one forked is not there any more. */
+void modules_rerecord(struct lane *lane)
+{
+    for (uint32_t i = 0; i < modules_known(); i++)
+        if (atomic_load(&modules[i].state) == MODULE_LOADED && module_is_still_there(&modules[i]))
+            module_write(lane, &modules[i]);
 }
 
 static void module_gone(struct lane *lane, struct module *module)
 {
+    uint32_t loaded = MODULE_LOADED;
+    if (!atomic_compare_exchange_strong(&module->state, &loaded, MODULE_GONE)) return; /* said already */
     uint64_t ticks = clock_ticks();
     uint64_t fields[] = {ticks, module->generation, module->start};
     struct extension gone = {.type = TRACE_MODULE_GONE, .ticks = ticks, .fields = fields, .count = 3};
     extension_write(lane, &gone);
-    atomic_store(&module->state, MODULE_GONE);
 }
 
 /* Behind every dlclose: what went is recorded, and the rules of its code are forgotten, since another library

@@ -7,13 +7,14 @@
 #include <time.h>
 #include "hot/clock.h"
 #include "process/image.h"
+#include "process/sandbox.h"
 #include "slow/chunk.h"
 #include "syscall.h"
 
-#define SAMPLE_INTERVAL_MS     2u  /* at first; doubled every so many samples: */
-#define SAMPLES_PER_INTERVAL   256u
+#define SAMPLE_INTERVAL_MS   2u /* at first; doubled every so many samples: */
+#define SAMPLES_PER_INTERVAL 256u
 
-static uint32_t samples_taken;
+static uint32_t samples_taken; /* of this image */
 
 /* The second number of statm: resident pages. 0: not to be had. */
 static uint64_t resident_bytes_read(void)
@@ -39,6 +40,7 @@ static uint64_t resident_bytes_read(void)
 void sample_take(struct lane *lane, unsigned reason)
 {
     uint64_t rss = 0, peak = 0;
+    if (reason == TRACE_SAMPLE_START) samples_taken = 0;
     if (recorder.samples_allowed && clock_one_thread()) {
         rss = resident_bytes_read();
         if (rss == 0) counter_add(TRACE_COUNTER_SAMPLES_FAILED);
@@ -67,6 +69,7 @@ uint64_t slow_sample_due(struct lane *lane)
 uint64_t slow_monotonic_ns(void)
 {
     struct timespec now;
+    if (unlikely(sandbox_forbids(SANDBOX_CLOCK))) return sandbox_monotonic_ns();
     clock_gettime(CLOCK_MONOTONIC, &now); /* the vDSO: async-signal-safe, no system call */
     return (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
 }

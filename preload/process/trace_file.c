@@ -18,6 +18,7 @@
 #include "hot/next.h"
 #include "process/config.h"
 #include "process/image.h"
+#include "process/sandbox.h"
 #include "process/text.h"
 #include "process/trace_file.h"
 #include "find_object.h"
@@ -25,13 +26,13 @@
 #include "slow/module_find.h"
 #include "syscall.h"
 
-#define RECORDER_VERSION  "0.1.0"
-#define LARGEST_CAP       (64ull << 30)
-#define SMALLEST_CAP      (TRACE_HEADER_BYTES + TRACE_SMALL_CHUNK_BYTES)
-#define BTRFS_MAGIC       0x9123683e
-#define TMPFS_MAGIC       0x01021994
-#define RAMFS_MAGIC       0x858458f6
-#define INFO_BYTES        16384u
+#define RECORDER_VERSION   "0.1.0"
+#define LARGEST_CAP        (64ull << 30)
+#define SMALLEST_CAP       (TRACE_HEADER_BYTES + TRACE_SMALL_CHUNK_BYTES)
+#define BTRFS_MAGIC        0x9123683e
+#define TMPFS_MAGIC        0x01021994
+#define RAMFS_MAGIC        0x858458f6
+#define INFO_BYTES         16384u
 #define COMMAND_LINE_BYTES 8192u
 
 static uint8_t info[INFO_BYTES]; /* the info records, copied into each header */
@@ -42,7 +43,8 @@ static char host[65];
 static void info_append(uint32_t kind, const void *payload, size_t bytes)
 {
     size_t padded = (bytes + 7) & ~(size_t)7;
-    if (bytes == 0 || info_bytes + sizeof(struct trace_info) + padded + sizeof(struct trace_info) > INFO_BYTES)
+    if (bytes == 0 ||
+        info_bytes + sizeof(struct trace_info) + padded + sizeof(struct trace_info) > INFO_BYTES)
         return;
     struct trace_info head = {.kind = kind, .bytes = (uint32_t)bytes};
     memcpy(info + info_bytes, &head, sizeof(head));
@@ -62,8 +64,9 @@ static void close_raw(long fd)
 
 static void describe_executable(void)
 {
-    char path[4096];
-    long length = raw_syscall(SYS_readlinkat, AT_FDCWD, (long)"/proc/self/exe", (long)path, sizeof(path) - 1, 0, 0);
+    char *path = image.executable;
+    long length = raw_syscall(SYS_readlinkat, AT_FDCWD, (long)"/proc/self/exe", (long)path,
+                              sizeof(image.executable) - 1, 0, 0);
     if (length <= 0) return;
     path[length] = '\0';
     info_append(TRACE_INFO_EXECUTABLE, path, (size_t)length);
@@ -95,6 +98,7 @@ static void describe_sandbox(void)
     status[length] = '\0';
     const char *line = strstr(status, "\nSeccomp:\t");
     image.seccomp_inherited = line != NULL && line[10] != '0';
+    if (image.seccomp_inherited) sandbox_inherited();
 }
 
 static void describe_allocator(void)
@@ -130,9 +134,11 @@ static bool name_expand(unsigned number)
     struct text path = {.bytes = image.trace_path, .capacity = sizeof(image.trace_path)};
     image.trace_path[0] = '\0';
     if (config.output[0] != '/') {
-        /* Not the directory of the start: a fork child names its trace where it is then, as the parent did. */
+        /* Not the directory of the start: a fork child names its trace where it is then, as the parent did.
+         */
         static char here[4096];
-        if (raw_syscall(SYS_getcwd, (long)here, sizeof(here), 0, 0, 0, 0) <= 0 || here[0] != '/') return false;
+        if (raw_syscall(SYS_getcwd, (long)here, sizeof(here), 0, 0, 0, 0) <= 0 || here[0] != '/')
+            return false;
         text_append(&path, here);
         text_append(&path, "/");
     }
@@ -221,10 +227,11 @@ static const char *map_header(long fd, struct trace_header **mapped)
 
 static void make_run_id(void)
 {
-    if (raw_syscall(SYS_getrandom, (long)image.run_id, sizeof(image.run_id), 1 /* GRND_NONBLOCK */, 0, 0, 0) ==
-        sizeof(image.run_id))
+    if (raw_syscall(SYS_getrandom, (long)image.run_id, sizeof(image.run_id), 1 /* GRND_NONBLOCK */, 0, 0,
+                    0) == sizeof(image.run_id))
         return;
-    uint64_t words[2] = {clock_ticks() * TRACE_GOLDEN_RATIO, slow_monotonic_ns() ^ ((uint64_t)image.pid << 40)};
+    uint64_t words[2] = {clock_ticks() * TRACE_GOLDEN_RATIO,
+                         slow_monotonic_ns() ^ ((uint64_t)image.pid << 40)};
     memcpy(image.run_id, words, sizeof(words));
 }
 
@@ -272,6 +279,7 @@ static const char *prepare(long fd, const struct trace_origin *parent)
     if (raw_syscall(SYS_fstatfs, fd, (long)&system, 0, 0, 0, 0) < 0) return "fstatfs failed";
     if (system.f_type == BTRFS_MAGIC && !forbid_copy_on_write(fd)) return "btrfs refuses NOCOW for the trace";
     if (raw_syscall(SYS_fstat, fd, (long)&status, 0, 0, 0, 0) < 0) return "fstat failed";
+    raw_syscall(SYS_fchmod, fd, 0400, 0, 0, 0, 0); /* whatever the umask; and under a filter: it is allowed */
     image.device = status.st_dev;
     image.inode = status.st_ino;
     uint64_t cap = extend(fd, choose_cap(&system));
@@ -289,8 +297,9 @@ const char *trace_file_create(const struct trace_origin *parent)
     long fd = create_exclusively();
     if (fd < 0) {
         image.trace_path[0] = '\0';
-        return fd == -ENAMETOOLONG ? "MEMTRACE_OUTPUT is no usable name (%p, %n, %h, %%)"
-                                   : "the trace cannot be created (directory missing or not writable, or no descriptor)";
+        return fd == -ENAMETOOLONG
+                   ? "MEMTRACE_OUTPUT is no usable name (%p, %n, %h, %%)"
+                   : "the trace cannot be created (directory missing or not writable, or no descriptor)";
     }
     const char *failure = prepare(fd, parent);
     if (failure != NULL) {
@@ -301,22 +310,60 @@ const char *trace_file_create(const struct trace_origin *parent)
     return failure;
 }
 
-void trace_file_trim(void)
+/* The trace by its path, if that still leads to it; else -1. Not blocking, should it be a FIFO by now. */
+static long open_own(int flags)
+{
+    struct stat status;
+    long fd = open_raw(image.trace_path, flags | O_NOFOLLOW | O_NONBLOCK, 0);
+    if (fd < 0) return -1;
+    if (raw_syscall(SYS_fstat, fd, (long)&status, 0, 0, 0, 0) == 0 && status.st_dev == image.device &&
+        status.st_ino == image.inode)
+        return fd;
+    close_raw(fd);
+    return -1;
+}
+
+/* Its mode lets nobody write, but for root: changed for a moment, through a descriptor, never by the path. */
+static long open_own_for_writing(void)
+{
+    long fd = open_own(O_RDWR);
+    if (fd >= 0) return fd;
+    long reader = open_own(O_RDONLY);
+    if (reader < 0) return -1;
+    raw_syscall(SYS_fchmod, reader, 0600, 0, 0, 0, 0);
+    fd = open_own(O_RDWR);
+    raw_syscall(SYS_fchmod, reader, 0400, 0, 0, 0, 0);
+    close_raw(reader);
+    return fd;
+}
+
+uint64_t trace_file_trim(void)
 {
     struct trace_header *header = recorder.header;
-    struct stat status;
-    uint64_t end = __atomic_exchange_n(&header->next, header->limit, __ATOMIC_SEQ_CST);
-    if (end == header->limit) return; /* full, or another thread is at it */
-    raw_syscall(SYS_fchmodat, AT_FDCWD, (long)image.trace_path, 0600, 0, 0, 0);
-    long fd = open_raw(image.trace_path, O_RDWR | O_NOFOLLOW, 0);
+    uint64_t limit = header->limit, cut = 0;
+    uint64_t end = __atomic_exchange_n(&header->next, limit, __ATOMIC_SEQ_CST);
+    if (end == limit) return 0; /* full, or another thread is at it */
+    long fd = open_own_for_writing();
     if (fd >= 0) {
-        bool ours = raw_syscall(SYS_fstat, fd, (long)&status, 0, 0, 0, 0) == 0 && status.st_dev == image.device &&
-                    status.st_ino == image.inode;
-        if (ours && raw_syscall(SYS_ftruncate, fd, (long)end, 0, 0, 0, 0) == 0) header->limit = end;
-        if (ours) raw_syscall(SYS_fchmod, fd, 0400, 0, 0, 0, 0);
+        if (raw_syscall(SYS_ftruncate, fd, (long)end, 0, 0, 0, 0) == 0) {
+            header->limit = end;
+            cut = limit;
+        }
         close_raw(fd);
     }
     __atomic_store_n(&header->next, end, __ATOMIC_RELEASE);
+    return cut;
+}
+
+void trace_file_extend(uint64_t limit)
+{
+    struct rlimit64 size;
+    if (raw_syscall(SYS_prlimit64, 0, RLIMIT_FSIZE, 0, (long)&size, 0, 0) != 0) return;
+    if (limit > size.rlim_cur) return; /* lowered meanwhile: ftruncate would raise SIGXFSZ */
+    long fd = open_own_for_writing();
+    if (fd < 0) return;
+    if (raw_syscall(SYS_ftruncate, fd, (long)limit, 0, 0, 0, 0) == 0) recorder.header->limit = limit;
+    close_raw(fd);
 }
 
 void trace_file_report(const char *failure)

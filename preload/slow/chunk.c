@@ -11,15 +11,16 @@
 #include <sys/syscall.h>
 #include "hot/clock.h"
 #include "process/image.h"
+#include "process/sandbox.h"
 #include "syscall.h"
 
 #ifndef MADV_POPULATE_WRITE
 #define MADV_POPULATE_WRITE 23
 #endif
 
-#define SLAB_BYTES       (16u << 20)
-#define SLABS            4096u /* 64 GiB, the largest cap */
-#define POPULATE_BYTES   65536u
+#define SLAB_BYTES        (16u << 20)
+#define SLABS             4096u /* 64 GiB, the largest cap */
+#define POPULATE_BYTES    65536u
 #define LARGE_AFTER_BYTES (256u << 10) /* a lane that has filled so much gets large chunks */
 #define LARGE_CHUNKS_LIVE 16           /* at most, so that many threads do not hold 2 MiB each */
 
@@ -110,7 +111,8 @@ static long slab_map(const struct lane *lane, uint64_t slab_start)
     long mapped = raw_syscall(SYS_mremap, from, 0, (long)end, MREMAP_MAYMOVE, 0, 0);
     if (mapped < 0 && lane->chunk != NULL && lane->chunk->offset <= slab_start) {
         from_offset = lane->chunk->offset;
-        mapped = raw_syscall(SYS_mremap, (long)lane->chunk, 0, (long)(end - from_offset), MREMAP_MAYMOVE, 0, 0);
+        mapped =
+            raw_syscall(SYS_mremap, (long)lane->chunk, 0, (long)(end - from_offset), MREMAP_MAYMOVE, 0, 0);
     }
     if (mapped < 0) return mapped;
     uint64_t prefix = slab_start - from_offset + slab_hole(slab_start);
@@ -184,6 +186,13 @@ static uint64_t chunk_choose_bytes(struct lane *lane, bool *large)
     return TRACE_LARGE_CHUNK_BYTES;
 }
 
+/* Behind the exit record nothing is missed: other threads may still run, the trace is over. */
+static void event_lost(void)
+{
+    if (recorder.header != NULL && recorder.header->exit.kind == TRACE_EXIT_NONE)
+        counter_add(TRACE_COUNTER_EVENTS_LOST);
+}
+
 static struct trace_chunk *chunk_open(struct lane *lane, uint64_t bytes, uint64_t *offset)
 {
     *offset = chunk_claim(bytes);
@@ -192,6 +201,7 @@ static struct trace_chunk *chunk_open(struct lane *lane, uint64_t bytes, uint64_
         *offset = chunk_claim(bytes);
     }
     if (*offset == 0) {
+        counter_add(TRACE_COUNTER_CHUNKS_FAILED);
         recording_stop(TRACE_STOP_LIMIT, 0);
         return NULL;
     }
@@ -232,8 +242,22 @@ static bool chunk_begin(struct lane *lane)
     return true;
 }
 
+/* Whether LANE may have more: not when recording is over, nor for a frame of the recorder that was
+ * interrupted by a handler that forked, and goes on in the child: its lane belongs to the parent's image. */
+static bool lane_may_grow(const struct lane *lane)
+{
+    if (atomic_load(&image_page.state) != IMAGE_RECORDING || lane->thread != thread_self) return false;
+    if (likely(!sandbox_forbids(SANDBOX_CHUNKS))) return true;
+    recording_stop(TRACE_STOP_SANDBOX, 0);
+    return false;
+}
+
 bool slow_make_room(struct lane *lane, size_t bytes)
 {
+    if (!lane_may_grow(lane)) {
+        event_lost();
+        return false;
+    }
     while (lane->chunk != NULL && (size_t)(lane->populated_end - lane->at) < bytes) {
         if (lane->populated_end == (uint8_t *)lane->chunk + lane->chunk->bytes) break;
         long result = pages_populate(lane->populated_end, POPULATE_BYTES);
@@ -246,7 +270,7 @@ bool slow_make_room(struct lane *lane, size_t bytes)
     }
     if (lane->chunk != NULL && (size_t)(lane->populated_end - lane->at) >= bytes) return true;
     if (atomic_load(&image_page.state) == IMAGE_OFF || !chunk_begin(lane)) {
-        counter_add(TRACE_COUNTER_EVENTS_LOST);
+        event_lost();
         return false;
     }
     return true;

@@ -29,6 +29,7 @@
 enum probe { PROBE_NONE, PROBE_POPULATE, PROBE_SIGPROCMASK };
 
 static enum probe probe;
+static enum probe probe_found; /* at the start; probe is this, or PROBE_NONE where asking is forbidden */
 static uint64_t page_bytes = 4096;
 static uint64_t initial_thread; /* thread pointer of the thread whose stack the kernel made */
 static uint64_t initial_stack_high;
@@ -84,6 +85,12 @@ void stack_range_init(void)
     /* The first page is never mapped (vm.mmap_min_addr) but for a few emulators of old systems; a page that
      * was mapped to be unmapped again would be no better, another thread could be given it meanwhile. */
     if (!probe_works(PROBE_POPULATE, 0)) probe_works(PROBE_SIGPROCMASK, 0);
+    probe_found = probe;
+}
+
+void stack_range_may_ask(bool allowed)
+{
+    probe = allowed ? probe_found : PROBE_NONE;
 }
 
 /* Stretch the verified range down to SP. False: SP is not on this thread's own stack, or too far away. */

@@ -27,6 +27,10 @@ __attribute__((noinline, cold)) bool stack_window_move(const struct unwind_threa
 /* Whether the SIZE bytes from ADDRESS can be read. One system call a piece, or a page. */
 __attribute__((noinline, cold)) bool memory_readable(uint64_t address, uint64_t size);
 
+/* Whether the kernel may be asked: a sandbox may forbid it. Then a stack that is not verified yet gives a
+ * shorter walk, and memory_readable says no. Allowed at first. */
+void stack_range_may_ask(bool allowed);
+
 /* Learn the page size and the initial thread's stack, and try the ways of asking. In the initial thread. */
 void stack_range_init(void);
 

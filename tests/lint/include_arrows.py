@@ -25,8 +25,14 @@ ARROWS = {
     FORMAT: [],
     MARKS: [],
     "preload/arch": [FORMAT],
-    "preload/hot": [FORMAT, "preload/slow/slow.h", "preload/arch"],
-    "preload/slow": [FORMAT, "preload/hot", "preload/arch"],
+    "preload/hot": [
+        FORMAT, "preload/arch", "preload/slow/slow.h", "preload/slow/module_find.h", "preload/slow/stack_range.h",
+        "preload/process/bootstrap.h",
+    ],  # fmt: skip
+    "preload/slow": [
+        FORMAT, "preload/arch", "preload/hot",
+        "preload/process/image.h", "preload/process/initial_stack.h", "preload/process/sandbox.h",
+    ],  # fmt: skip
     "preload/process": ["preload"],
     "analyzer/util": [],
     "analyzer/reader": [FORMAT, "analyzer/util"],
