@@ -323,6 +323,11 @@ class Order(Case):
                            + chunk(SECOND, "02 01 05", previous=previous, ticks=1003),
                            "3 1 calloc size=1 address=0x0 stack=-", "9 1 free address=0x0")  # fmt: skip
 
+    def test_beyond_64_bits_of_ns(self):
+        # 1000 ns a tick, and a tick that is 2^60 (ten bytes less one: eight of 80, then 10) after the start.
+        self.dumps(header(1, clock_kind=1) + chunk(FIRST, "16 80 80 80 80 80 80 80 80 10 05", ticks=1001, monotonic_ns=2000),
+                   "18446744073709551615 1 free address=0x0")  # fmt: skip
+
     def test_streams_are_merged_by_time_and_ties_by_offset(self):
         # Thread 2's chunk comes first in the file. Times: thread 2 at 3 and 5, thread 1 at 2, 5 and 5.
         self.dumps(
@@ -460,6 +465,8 @@ class BadInput(Case):
         self.refused(good[:65535], "cut short")
         self.refused(header(0, version=2), "version 2")
         self.refused(header(0, byte_order=0x04030201), "byte order")
+        self.refused(header(0, header_bytes=131072) + bytes(65536), "header_bytes")
+        self.refused(header(0, info_offset=4104), "info_offset")
 
     def test_no_files(self):
         for path in ("/", "/nonexistent.mtr", "/dev/null"):

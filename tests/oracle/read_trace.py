@@ -80,6 +80,7 @@ HEADER_FIELDS = (  # offset, struct format, name
     (216, "Q", "exit.peak_rss_bytes"), (224, "Q", "exit.snapshot"),
 )  # fmt: skip
 COUNTERS_OFFSET, COUNTERS, NAMED_COUNTERS = 232, 64, 12
+INFO_OFFSET = 4096
 INFO_NAMES = {
     1: "executable", 2: "command_line", 3: "working_directory", 4: "host",
     5: "kernel_release", 6: "malloc_module", 7: "glibc_tunables", 8: "recorder_version",
@@ -137,8 +138,8 @@ class Trace:
             raise BadTrace(f"'{path}' was recorded on a machine of the other byte order; read it on such a one")
         if header["version"] != 1:
             raise BadTrace(f"'{path}' has version {header['version']} of the trace format, this reads version 1")
-        if header["header_bytes"] != GRANULE or not 744 <= header["info_offset"] <= GRANULE:
-            raise BadTrace(f"'{path}' is damaged: header_bytes or info_offset is impossible")
+        if header["header_bytes"] != GRANULE or header["info_offset"] != INFO_OFFSET:
+            raise BadTrace(f"'{path}' is damaged: header_bytes is not 65536, or info_offset not 4096")
         self.counters = struct.unpack_from(f"={COUNTERS}Q", head, COUNTERS_OFFSET)
         self.info = list(self.read_info(head, header["info_offset"]))
         return header
@@ -608,7 +609,7 @@ def nanoseconds(trace):
         return lambda ticks: max(ticks - start_ticks, 0)
     end_ns, end_ticks = max(pairs)
     elapsed_ns, elapsed_ticks = end_ns - start_ns, end_ticks - start_ticks
-    return lambda ticks: max(ticks - start_ticks, 0) * elapsed_ns // elapsed_ticks
+    return lambda ticks: min(max(ticks - start_ticks, 0) * elapsed_ns // elapsed_ticks, MASK)
 
 
 # --- commands ------------------------------------------------------------------------------------
