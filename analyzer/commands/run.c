@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -118,27 +119,42 @@ static void occupy_standard_descriptors(void)
         if (fcntl(descriptor, F_GETFD) < 0 && open("/dev/null", O_RDWR | O_CLOEXEC) < 0) return;
 }
 
-static const char *working_directory(void)
+/* BUFFER[PATH_MAX] */
+static const char *working_directory(char *buffer)
 {
-    char *directory = getcwd(NULL, 0);
-    return directory != NULL ? directory : ".";
+    return getcwd(buffer, PATH_MAX) != NULL ? buffer : ".";
+}
+
+static char *text_format(struct arena *texts, const char *format, ...) __attribute__((format(printf, 2, 3)));
+static char *text_format(struct arena *texts, const char *format, ...)
+{
+    va_list arguments;
+    va_start(arguments, format);
+    int length = vsnprintf(NULL, 0, format, arguments);
+    va_end(arguments);
+    char *text = arena_allocate(texts, (size_t)length + 1);
+    va_start(arguments, format);
+    vsnprintf(text, (size_t)length + 1, format, arguments);
+    va_end(arguments);
+    return text;
 }
 
 /* MEMTRACE_OUTPUT for PATTERN, absolute: processes of the tree may change their working directory, and their
  * traces should still be together. A percent sign of the working directory's own name is doubled. */
-static char *absolute_pattern(const char *pattern)
+static char *absolute_pattern(struct arena *texts, const char *pattern)
 {
     struct stat file;
+    char buffer[PATH_MAX];
     if (stat(pattern, &file) == 0 && S_ISDIR(file.st_mode))
-        pattern = memory_format("%s/%s", pattern, DEFAULT_PATTERN);
-    if (*pattern == '/') return memory_format("%s", pattern);
-    const char *directory = working_directory();
-    char *escaped = memory_new(strlen(directory) * 2 + 1, 1), *to = escaped;
+        pattern = text_format(texts, "%s/%s", pattern, DEFAULT_PATTERN);
+    if (*pattern == '/') return text_format(texts, "%s", pattern);
+    const char *directory = working_directory(buffer);
+    char *escaped = arena_allocate(texts, strlen(directory) * 2 + 1), *to = escaped;
     for (; *directory != '\0'; directory++) {
         if (*directory == '%') *to++ = '%';
         *to++ = *directory;
     }
-    return memory_format("%s/%s", escaped, pattern);
+    return text_format(texts, "%s/%s", escaped, pattern);
 }
 
 /* --- The program's environment: ours, with a few variables set --------------------------------- */
@@ -146,6 +162,7 @@ static char *absolute_pattern(const char *pattern)
 struct environment {
     char **variables; /* ends with NULL */
     size_t count, capacity;
+    struct arena *texts; /* of the variables that are new */
 };
 
 static void environment_add(struct environment *environment, char *variable)
@@ -157,7 +174,7 @@ static void environment_add(struct environment *environment, char *variable)
 
 static void environment_set(struct environment *environment, const char *name, const char *value)
 {
-    char *variable = memory_format("%s=%s", name, value);
+    char *variable = text_format(environment->texts, "%s=%s", name, value);
     size_t length = strlen(name) + 1;
     for (size_t i = 0; i < environment->count; i++)
         if (strncmp(environment->variables[i], variable, length) == 0) {
@@ -174,21 +191,23 @@ static void environment_set_number(struct environment *environment, const char *
     if (value != NOT_GIVEN) environment_set(environment, name, text);
 }
 
+/* The variables, to be freed; what they point to lives as long as TEXTS. */
 static char **make_environment(const struct run_options *options, const char *recorder,
-                               const struct status *status)
+                               const struct status *status, struct arena *texts)
 {
-    struct environment made = {.variables = NULL};
+    struct environment made = {.texts = texts};
     char status_file[64];
     for (char **variable = environ; *variable != NULL; variable++)
         environment_add(&made, *variable);
     const char *preloaded = getenv("LD_PRELOAD");
     bool others = preloaded != NULL && *preloaded != '\0';
-    environment_set(&made, "LD_PRELOAD", others ? memory_format("%s:%s", recorder, preloaded) : recorder);
+    environment_set(&made, "LD_PRELOAD",
+                    others ? text_format(texts, "%s:%s", recorder, preloaded) : recorder);
     const char *inherited = getenv("MEMTRACE_OUTPUT");
     if (options->output != NULL)
-        environment_set(&made, "MEMTRACE_OUTPUT", absolute_pattern(options->output));
+        environment_set(&made, "MEMTRACE_OUTPUT", absolute_pattern(texts, options->output));
     else if (inherited == NULL || *inherited == '\0')
-        environment_set(&made, "MEMTRACE_OUTPUT", absolute_pattern(DEFAULT_PATTERN));
+        environment_set(&made, "MEMTRACE_OUTPUT", absolute_pattern(texts, DEFAULT_PATTERN));
     if (options->images != NULL) environment_set(&made, "MEMTRACE_IMAGES", options->images);
     if (options->unwinder != NULL) environment_set(&made, "MEMTRACE_UNWINDER", options->unwinder);
     if (options->verbose) environment_set(&made, "MEMTRACE_VERBOSE", "1");
@@ -203,18 +222,23 @@ static char **make_environment(const struct run_options *options, const char *re
 /* --- After --------------------------------------------------------------------------------------- */
 
 /* PATH as the user would type it: relative where it lies below the working directory, quoted where needed. */
-static char *typed_path(const char *path)
+static char *typed_path(struct arena *texts, const char *path)
 {
-    const char *directory = working_directory();
+    char buffer[PATH_MAX];
+    const char *directory = working_directory(buffer);
     size_t length = strlen(directory);
     if (strncmp(path, directory, length) == 0 && path[length] == '/' && length > 1) path += length + 1;
     if (path[strspn(path, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789/._-+,:@%=")] ==
         '\0')
-        return memory_format("%s%s", *path == '-' ? "./" : "", path);
-    char *quoted = memory_new(strlen(path) * 4 + 3, 1), *to = quoted;
+        return text_format(texts, "%s%s", *path == '-' ? "./" : "", path);
+    char *quoted = arena_allocate(texts, strlen(path) * 4 + 3), *to = quoted;
     *to++ = '\'';
-    for (; *path != '\0'; path++)
-        to = *path == '\'' ? stpcpy(to, "'\\''") : (*to = *path, to + 1);
+    for (; *path != '\0'; path++) {
+        if (*path == '\'')
+            to = stpcpy(to, "'\\''");
+        else
+            *to++ = *path;
+    }
     *to = '\'';
     return quoted;
 }
@@ -227,23 +251,23 @@ static const char *missing_reason(const struct recorded *recorded)
     return "it ended before the recorder was loaded, or its loader refused it";
 }
 
-static void tell(const struct run_options *options, const struct recorded *recorded)
+static void tell(const struct run_options *options, const struct recorded *recorded, struct arena *texts)
 {
     if (recorded->path == NULL && recorded->other == NULL) {
         report_error("nothing was recorded: %s", missing_reason(recorded));
     } else if (recorded->path == NULL) {
         report_error("the program itself was not recorded (%s), but %zu other%s; see: memtrace report %s",
                      missing_reason(recorded), recorded->traces, recorded->traces == 1 ? " was" : "s were",
-                     typed_path(recorded->other));
+                     typed_path(texts, recorded->other));
     } else if (recorded->trouble[0] != '\0') {
         report_error(
             "recorded, but how it ended and its RSS could not be added (%s); see: memtrace report %s",
-            recorded->trouble, typed_path(recorded->path));
+            recorded->trouble, typed_path(texts, recorded->path));
     } else if (!options->quiet && recorded->traces == 1) {
-        report_error("recorded; see: memtrace report %s", typed_path(recorded->path));
+        report_error("recorded; see: memtrace report %s", typed_path(texts, recorded->path));
     } else if (!options->quiet) {
         report_error("recorded, %zu traces in all; see: memtrace report %s", recorded->traces,
-                     typed_path(recorded->path));
+                     typed_path(texts, recorded->path));
     }
 }
 
@@ -289,27 +313,35 @@ static struct moment watch_child(struct child *child, struct rss_sampler *sample
     return moment_now();
 }
 
+/* From here on the program runs. Its exit status, or what shells have for a signal. */
+static int watch_program(const struct run_options *options, struct child *child, struct status *status,
+                         struct arena *texts)
+{
+    struct rss_sampler sampler;
+    struct recorded recorded;
+    struct moment ended = watch_child(child, &sampler);
+    child_reap(child);
+    status_read(status);
+    finish_traces(status, child, &sampler, ended, &recorded);
+    tell(options, &recorded, texts);
+    rss_sampler_free(&sampler);
+    return child->signalled ? 128 + child->code : child->code;
+}
+
 static int run_program(const struct run_options *options, char **argv, const char *recorder)
 {
     struct status status;
     struct child child;
-    struct rss_sampler sampler;
-    struct recorded recorded = {.traces = 0};
+    struct arena *texts = arena_new();
     status_begin(&status);
-    char **environment = make_environment(options, recorder, &status);
+    char **environment = make_environment(options, recorder, &status, texts);
     int reason = child_start(&child, argv, environment);
-    if (reason != 0) {
-        status_end(&status);
-        return cannot_start(argv[0], reason);
-    }
-    struct moment ended = watch_child(&child, &sampler);
-    child_reap(&child);
-    status_read(&status);
-    finish_traces(&status, &child, &sampler, ended, &recorded);
-    tell(options, &recorded);
-    rss_sampler_free(&sampler);
+    int exit_status =
+        reason != 0 ? cannot_start(argv[0], reason) : watch_program(options, &child, &status, texts);
+    free(environment);
     status_end(&status);
-    return child.signalled ? 128 + child.code : child.code;
+    arena_free(texts);
+    return exit_status;
 }
 
 static int run_main(int argc, char **argv)
