@@ -94,6 +94,9 @@ EXPORT void *realloc(void *old, size_t size)
     return block;
 }
 
+/* glibc's reallocarray calls realloc through its PLT, that is, our hook: passed on as it is, the call would be
+ * recorded twice. All allocators define it as realloc with a check for overflow (OpenBSD's definition), so
+ * that is what is passed on. */
 EXPORT void *reallocarray(void *old, size_t count, size_t size)
 {
     size_t total;
@@ -102,7 +105,11 @@ EXPORT void *reallocarray(void *old, size_t count, size_t size)
     if (unlikely(bootstrap_owns(old))) return bootstrap_realloc(old, total);
     int errno_before = errno;
     if (old != NULL) freed(TRACE_REALLOC_BEGIN, old);
-    void *block = next_reallocarray(old, count, size);
+    void *block = NULL;
+    if (unlikely(overflow))
+        errno = ENOMEM;
+    else
+        block = next_realloc(old, total);
     reallocated(TRACE_REALLOCARRAY, TRACE_ENTRY_REALLOCARRAY, old, total, block, errno_before);
     return block;
 }

@@ -8,7 +8,6 @@
 extern void *(*next_malloc)(size_t size);
 extern void *(*next_calloc)(size_t count, size_t size);
 extern void *(*next_realloc)(void *block, size_t size);
-extern void *(*next_reallocarray)(void *block, size_t count, size_t size);
 extern void (*next_free)(void *block);
 extern int (*next_posix_memalign)(void **block, size_t alignment, size_t size);
 extern void *(*next_aligned_alloc)(size_t alignment, size_t size);

@@ -64,14 +64,6 @@ static void *early_realloc(void *block, size_t size)
     return block == NULL ? bootstrap_allocate(16, size) : NULL;
 }
 
-static void *early_reallocarray(void *block, size_t count, size_t size)
-{
-    size_t total;
-    if (!init_is_running()) return next_reallocarray(block, count, size);
-    if (__builtin_mul_overflow(count, size, &total)) return NULL;
-    return early_realloc(block, total);
-}
-
 static void early_free(void *block)
 {
     if (!init_is_running()) next_free(block); /* else: leaked; nothing else can be done with it */
@@ -125,7 +117,6 @@ static size_t no_usable_size(void *block)
 void *(*next_malloc)(size_t) = early_malloc;
 void *(*next_calloc)(size_t, size_t) = early_calloc;
 void *(*next_realloc)(void *, size_t) = early_realloc;
-void *(*next_reallocarray)(void *, size_t, size_t) = early_reallocarray;
 void (*next_free)(void *) = early_free;
 int (*next_posix_memalign)(void **, size_t, size_t) = early_posix_memalign;
 void *(*next_aligned_alloc)(size_t, size_t) = early_aligned_alloc;
@@ -148,7 +139,6 @@ static void resolve_next_functions(void)
         {&next_malloc, "malloc"},
         {&next_calloc, "calloc"},
         {&next_realloc, "realloc"},
-        {&next_reallocarray, "reallocarray"},
         {&next_free, "free"},
         {&next_posix_memalign, "posix_memalign"},
         {&next_aligned_alloc, "aligned_alloc"},
