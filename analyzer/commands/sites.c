@@ -12,10 +12,11 @@ static const struct options_usage usage = {
     .command = "sites",
     .operands = "TRACE...",
     .help = "The distinct stacks that allocated, by what each contributed to the peak of live bytes",
-    .details = "peak_bytes is what the site had live at the moment of the peak of the whole heap. A\n"
-               "temporary allocation is one that the very next event of the process frees. In csv, function,\n"
-               "file, line and module are those of the innermost frame that is not an allocator's (operator\n"
-               "new, strdup, std::); stack is \"outer;...;inner\".\n",
+    .details =
+        "peak_bytes is what the site had live at the moment of the peak of the whole heap. A\n"
+        "temporary allocation is one that the very next event of the process frees. In csv, function,\n"
+        "file, line and module are those of the innermost frame that is not an allocator's (operator\n"
+        "new, strdup, std::); stack is \"outer;...;inner\".\n",
     .entries = entries,
     .entry_count = sizeof entries / sizeof *entries,
     .operands_min = 1,

@@ -80,7 +80,7 @@ char *frames_folded(const struct frame_list *list)
         if (end != text) *end++ = ';';
         end = folded_name(end, list->frames[i]->function);
     }
-    if (end == text) end = folded_name(end, none);
+    if (end == text) folded_name(text, none);
     return text;
 }
 

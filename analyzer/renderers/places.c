@@ -82,6 +82,7 @@ struct result *places_of(const struct result *result, struct symbolizer *symboli
     }
     int stack_column = result_column_index(result, "stack");
     struct frames *frames = frames_new(result, symbolizer);
+    struct arena *arena = arena_new();
     struct place *places = NULL, *place;
     for (size_t row = 0; row < result->row_count && stack_column >= 0; row++) {
         const struct result_value *values = &result->values[row * result->column_count];
@@ -93,7 +94,7 @@ struct result *places_of(const struct result *result, struct symbolizer *symboli
         if (place != NULL) {
             place_add(result, &merged->values[place->row * merged->column_count], values);
         } else {
-            place = memory_new(1, sizeof *place + length + 1);
+            place = arena_allocate(arena, sizeof *place + length + 1);
             memcpy(place->key, text, length);
             place->row = merged->row_count;
             place_row(merged, result, values, &list);
@@ -101,12 +102,8 @@ struct result *places_of(const struct result *result, struct symbolizer *symboli
         }
         free(text);
     }
-    struct place *next;
-    HASH_ITER(hh, places, place, next)
-    {
-        HASH_DEL(places, place);
-        free(place);
-    }
+    HASH_CLEAR(hh, places);
+    arena_free(arena);
     frames_free(frames);
     sort_rows(merged, key);
     return merged;

@@ -188,25 +188,23 @@ static void report_rss(const struct report *report)
 static void print_callers(struct output *output, const struct frame_list *list, size_t site, size_t indent)
 {
     char line[WIDTH + 1] = "";
-    char *last = frame_label(list->frames[site]);
+    const char *last = list->frames[site]->function;
     for (size_t i = site + 1, shown = 0; i < list->count && shown < CALLERS; i++) {
         const struct symbol_frame *frame = list->frames[i];
         /* Containers between two functions of the program say nothing. */
         if (frame->named && name_is_allocator(frame->function)) continue;
+        if (strcmp(frame->function, last) == 0) continue; /* recursion, or parts of it inlined into itself */
+        last = frame->function;
         char *label = frame_label(frame);
         size_t used = strlen(line);
-        bool is_recursion = strcmp(label, last) == 0;
-        bool fits = indent + used + strlen(label) + 4 <= WIDTH;
-        free(last);
-        last = label;
-        if (is_recursion) continue;
-        if (!fits || (!frame->named && shown > 0)) break;
-        snprintf(line + used, sizeof line - used, "%s<- %s", shown > 0 ? " " : "", label);
+        bool fits = indent + used + strlen(label) + 4 <= WIDTH && (frame->named || shown == 0);
+        if (fits) snprintf(line + used, sizeof line - used, "%s<- %s", shown > 0 ? " " : "", label);
+        free(label);
+        if (!fits) break;
         shown++;
         /* Below main stands how libc starts programs: true of every site. */
         if (strcmp(frame->function, "main") == 0) break;
     }
-    free(last);
     if (*line != '\0') {
         output_print(output, "%*s", (int)indent, "");
         print_cut(output, line, WIDTH - indent);

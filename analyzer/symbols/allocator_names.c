@@ -16,7 +16,6 @@ static const char *const names[] = {
     "pvalloc",
     "strdup",
     "__strdup",
-    "__GI___strdup",
     "strndup",
     "__strndup",
     "asprintf",

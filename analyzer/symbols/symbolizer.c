@@ -95,7 +95,8 @@ static const char *symbolizer_text(struct symbolizer *symbolizer, const char *te
     if (name != NULL) return name->shown;
     name = arena_allocate(symbolizer->arena, sizeof *name + length + 1);
     memcpy(name->key, text, length + 1);
-    name->shown = name->key;
+    /* glibc's internal aliases of its functions: __GI_fopen is fopen. */
+    name->shown = strncmp(name->key, "__GI_", 5) == 0 && length > 5 ? name->key + 5 : name->key;
     char *demangled = demangle(text);
     if (demangled != NULL) name->shown = arena_text(symbolizer->arena, demangled, strlen(demangled));
     free(demangled);
