@@ -13,6 +13,8 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/time.h>
+#include <time.h>
+#include <ucontext.h>
 #include <unistd.h>
 
 static volatile sig_atomic_t timer_signals;
@@ -35,6 +37,22 @@ static void on_timer(int number)
     allocate(33);
     timer_signals++;
     errno = before;
+}
+
+/* Bit 8 of the flags: a SIGTRAP after each instruction. */
+#define TRAP_FLAG 0x100
+
+static volatile sig_atomic_t stepping;
+
+static void on_trap(int number, siginfo_t *info, void *context)
+{
+    greg_t *registers = ((ucontext_t *)context)->uc_mcontext.gregs;
+    (void)info;
+    allocate((size_t)number);
+    if (stepping)
+        registers[REG_EFL] |= TRAP_FLAG;
+    else
+        registers[REG_EFL] &= ~TRAP_FLAG;
 }
 
 /* A handler inside a handler. */
@@ -77,6 +95,24 @@ static __attribute__((noinline)) void work(void)
     sum += (unsigned long)getppid();
 }
 
+/* Every instruction of: prologues and epilogues, a function that the loader looks up at its first call,
+ * string functions, the kernel's own code (clock_gettime). */
+static __attribute__((noinline)) void work_in_steps(void)
+{
+    static char bytes[2][300];
+    struct timespec now;
+    stepping = 1;
+    raise(SIGTRAP);
+    sum += tree(4);
+    memset(bytes[0], 'b', sizeof bytes[0] - 1);
+    memmove(bytes[1], bytes[0], sizeof bytes[0]);
+    sum += strlen(bytes[1]) + (unsigned long)memcmp(bytes[0], bytes[1], 99);
+    sum += (unsigned long)atol("77") + (unsigned long)abs((int)sum);
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    sum += (unsigned long)now.tv_nsec;
+    stepping = 0;
+}
+
 static __attribute__((noinline)) void wait_for_timer(unsigned n, unsigned depth)
 {
     if (depth) {
@@ -115,6 +151,9 @@ static void round_of_signals(unsigned n, int flags)
     handle(SIGUSR2, on_user, flags);
     wait_for_timer(n, 0);
     wait_for_timer(n, 20);
+    struct sigaction trap = {.sa_sigaction = on_trap, .sa_flags = SA_SIGINFO | flags};
+    if (sigaction(SIGTRAP, &trap, NULL)) abort();
+    work_in_steps();
     raise(SIGUSR1);
     kill(getpid(), SIGUSR1);
     faults(flags);
