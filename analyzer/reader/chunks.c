@@ -82,6 +82,7 @@ static void chunk_add(struct chunk_table *table, uint64_t size, const struct tra
         .next = CHUNK_NONE,
     };
     table->count++;
+    if (bytes < header->bytes) table->cut = true;
     if ((chunk->kind == TRACE_CHUNK_LANE && chunk->lane <= 1) || chunk->kind == TRACE_CHUNK_OUTSIDE)
         chunk_join_stream(table, (uint32_t)(table->count - 1));
 }

@@ -48,6 +48,7 @@ struct chunk_table {
     size_t module_count, module_capacity;
     uint64_t record_bytes;
     uint64_t damaged_chunks;
+    bool cut; /* the last chunk reaches beyond the file */
 };
 
 /* Find the chunks of the file that is mapped at BYTES[0..SIZE), whose header says NEXT; FD is asked where

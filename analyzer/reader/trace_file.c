@@ -385,9 +385,10 @@ uint64_t trace_damaged_chunks(struct trace *trace)
 
 bool trace_is_cut(const struct trace *trace)
 {
-    /* `next` equal to `limit` is a trim that was interrupted: no chunk can be claimed any more, and the file
-     * may have been cut to its true end already. */
-    return trace->size < trace->header.next && trace->header.next != trace->header.limit;
+    /* `next` equal to `limit` may be a trim that was interrupted: no chunk can be claimed any more, and the
+     * file may have been cut to its true end already. Then no chunk reaches beyond it. */
+    return trace->chunks.cut ||
+           (trace->size < trace->header.next && trace->header.next != trace->header.limit);
 }
 
 /* --- does its process still run? -------------------------------------------------------------------- */
