@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include "renderers/frames.h"
+#include "renderers/numbers.h"
 #include "renderers/renderer.h"
 #include "util/memory.h"
 
@@ -45,7 +46,7 @@ static void folded_render(const struct result *result, const struct render_conte
         int64_t value = 0;
         size_t first = i;
         for (; i < count && strcmp(lines[i].stack, lines[first].stack) == 0; i++)
-            value += lines[i].value;
+            value = number_add(value, lines[i].value);
         output_print(context->output, "%s %" PRId64 "\n", lines[first].stack, value);
     }
     for (size_t i = 0; i < count; i++)

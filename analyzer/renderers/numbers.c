@@ -13,3 +13,10 @@ void number_print(struct output *output, double real)
     }
     output_text(output, text);
 }
+
+int64_t number_add(int64_t a, int64_t b)
+{
+    int64_t sum;
+    if (__builtin_add_overflow(a, b, &sum)) return a < 0 ? INT64_MIN : INT64_MAX;
+    return sum;
+}

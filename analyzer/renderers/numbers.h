@@ -2,9 +2,13 @@
 #ifndef ANALYZER_RENDERERS_NUMBERS_H
 #define ANALYZER_RENDERERS_NUMBERS_H
 
+#include <stdint.h>
 #include "util/output.h"
 
 /* The shortest decimal form that reads back as REAL; NaN and infinities, which JSON has not, as 0. */
 void number_print(struct output *output, double real);
+
+/* A + B, at most INT64_MAX and at least INT64_MIN: a damaged trace may claim any sizes. */
+int64_t number_add(int64_t a, int64_t b);
 
 #endif

@@ -4,6 +4,7 @@
 #include <string.h>
 #include <uthash.h>
 #include "renderers/frames.h"
+#include "renderers/numbers.h"
 #include "util/memory.h"
 
 struct place {
@@ -45,7 +46,7 @@ static void place_add(const struct result *result, struct result_value *row,
 {
     for (size_t i = 0; i < result->column_count; i++) {
         if (result->columns[i].type != VALUE_INTEGER || values[i].is_null) continue;
-        row[i].integer = row[i].is_null ? values[i].integer : row[i].integer + values[i].integer;
+        row[i].integer = row[i].is_null ? values[i].integer : number_add(row[i].integer, values[i].integer);
         row[i].is_null = false;
     }
 }

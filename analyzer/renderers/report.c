@@ -7,6 +7,7 @@
 #include <string.h>
 #include <time.h>
 #include "renderers/frames.h"
+#include "renderers/numbers.h"
 #include "renderers/places.h"
 #include "renderers/renderer.h"
 #include "symbols/allocator_names.h"
@@ -236,7 +237,7 @@ static void report_places(const struct report *report, const struct result *plac
         int64_t rest = 0, left = 0;
         for (size_t row = shown; row < places->row_count; row++) {
             int64_t bytes = result_get(places, row, bytes_column).integer;
-            rest += bytes;
+            rest = number_add(rest, bytes);
             left += bytes > 0;
         }
         if (left > 0)

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include "renderers/frames.h"
+#include "renderers/numbers.h"
 #include "renderers/renderer.h"
 #include "util/memory.h"
 #include "util/units.h"
@@ -90,7 +91,7 @@ static struct result_value column_total(const struct result *result, size_t colu
     struct result_value total = {0};
     for (size_t row = 0; row < result->row_count; row++) {
         const struct result_value *value = &result->values[row * result->column_count + column];
-        total.integer += value->is_null ? 0 : value->integer;
+        if (!value->is_null) total.integer = number_add(total.integer, value->integer);
     }
     return total;
 }
@@ -151,8 +152,10 @@ static void text_measure(struct text_table *table)
         text_widen(table, i, text_heading(column));
         for (size_t row = 0; row < table->shown; row++)
             text_widen(table, i, text_cell(cell, column, &result->values[row * result->column_count + i]));
-        struct result_value total = column_total(result, i);
-        if (column_adds_up(column)) text_widen(table, i, text_cell(cell, column, &total));
+        if (column_adds_up(column)) {
+            struct result_value total = column_total(result, i);
+            text_widen(table, i, text_cell(cell, column, &total));
+        }
     }
 }
 

@@ -3,6 +3,7 @@
 /* objects: analyzer/symbols/ranges.o analyzer/symbols/symbol_table.o */
 /* objects: analyzer/symbols/plt.o analyzer/symbols/demangle.o analyzer/util/memory.o */
 /* objects: analyzer/util/report_error.o analyzer/util/progress.o */
+/* objects: tests/programs/leak_c tests/programs/cpp_containers */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>

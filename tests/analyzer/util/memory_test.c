@@ -72,8 +72,10 @@ static int in_child(void (*ask)(void), char *said, size_t size)
         _exit(0);
     }
     close(ends[1]);
-    ssize_t length = read(ends[0], said, size - 1);
-    said[length > 0 ? length : 0] = '\0';
+    size_t used = 0;
+    for (ssize_t length; (length = read(ends[0], said + used, size - 1 - used)) > 0;)
+        used += (size_t)length;
+    said[used] = '\0';
     close(ends[0]);
     int status;
     waitpid(child, &status, 0);
@@ -96,19 +98,34 @@ static void ask_beyond_the_limit(void)
 
 static void ask_the_arena(void)
 {
-    void *volatile block = arena_allocate(arena_new(), SIZE_MAX - 8);
+    static struct arena *arena; /* reachable when the process ends */
+    arena = arena_new();
+    void *volatile block = arena_allocate(arena, SIZE_MAX - 8);
     (void)block;
 }
+
+/* ASan ends the program itself unless told not to; and it cannot live with RLIMIT_AS. */
+#ifdef __SANITIZE_ADDRESS__
+enum { ASKS = 2 };
+const char *__asan_default_options(void);
+const char *__asan_default_options(void)
+{
+    return "allocator_may_return_null=1:max_allocation_size_mb=100";
+}
+#else
+enum { ASKS = 3 };
+#endif
 
 static void no_memory_is_one_line(void **state)
 {
     (void)state;
-    void (*const asks[])(void) = {ask_for_too_many, ask_beyond_the_limit, ask_the_arena};
-    for (size_t i = 0; i < sizeof asks / sizeof *asks; i++) {
-        char said[512];
+    void (*const asks[])(void) = {ask_for_too_many, ask_the_arena, ask_beyond_the_limit};
+    for (size_t i = 0; i < ASKS; i++) {
+        char said[4096];
         assert_int_equal(in_child(asks[i], said, sizeof said), EXIT_TROUBLE);
-        assert_int_equal(strncmp(said, "memtrace: out of memory", 23), 0);
-        assert_ptr_equal(strchr(said, '\n'), said + strlen(said) - 1);
+        const char *line = strstr(said, "memtrace: out of memory"); /* ASan warns in front of it */
+        assert_non_null(line);
+        assert_ptr_equal(strchr(line, '\n'), said + strlen(said) - 1);
     }
 }
 
