@@ -63,7 +63,7 @@ static size_t lone_surrogates_replace(char *line, size_t length)
 static json_t *json_parse(const char *line, size_t length, bool *repaired, json_error_t *error)
 {
     struct arena arena = {0};
-    struct text text, valid;
+    struct text text, valid = {0};
     json_t *json = NULL;
     long repairs = -1;
     snprintf(error->text, sizeof error->text, "out of memory");

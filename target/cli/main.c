@@ -72,7 +72,7 @@ static int option_take(struct settings *settings, int option)
 {
     static const char *const formats[] = {"json", "text", NULL}, *const inputs[] = {"auto", "lines", "jsonl",
                                                                                     NULL};
-    int choice, status = 0;
+    int choice = 0, status = 0;
     switch (option) {
     case 'f':
         status = choice_option("format", optarg, formats, &choice);

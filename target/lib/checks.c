@@ -62,7 +62,7 @@ static size_t iban_length(const char *country)
         "LB28LC32LI21LT20LU20LV21LY25MC27MD24ME22MK19MR27MT31MU30NL18NO15PK24PL28PS29PT25"
         "QA29RO24RS22SA24SC31SD18SE24SI19SK24SM27ST25SV28TL23TN24TR26UA29VA22VG24XK20";
     for (const char *at = registry; *at; at += 4)
-        if (memcmp(at, country, 2) == 0) return (size_t)((at[2] - '0') * 10 + (at[3] - '0'));
+        if (memcmp(at, country, 2) == 0) return (size_t)(at[2] - '0') * 10 + (size_t)(at[3] - '0');
     return 0;
 }
 

@@ -99,7 +99,11 @@ static int section_load(struct loading *loading, const struct rules_section *sec
 struct pattern_rules *pattern_rules_load(struct load *load, const char *kind)
 {
     struct loading loading = {.load = load, .rules = calloc(1, sizeof(struct pattern_rules))};
-    int status = loading.rules ? 0 : report_memory(load->error);
+    int status = 0;
+    if (!loading.rules) {
+        report_memory(load->error);
+        return NULL;
+    }
     for (size_t i = 0; status == 0 && i < load->rules->count; i++)
         if (strcmp(load->rules->sections[i].kind, kind) == 0)
             status = section_load(&loading, &load->rules->sections[i]);

@@ -180,7 +180,8 @@ static int phrase_load(struct loading *loading)
     const char *at = loading->entry->value, *text;
     for (size_t length; (text = rules_next_word(&at, &length));)
         if (element_add(loading, &phrase, text, length) != 0) return -1;
-    if (phrases->positions[phrase.first].optional || phrases->positions[phrases->position_count - 1].optional)
+    if (phrase.count == 0 || phrases->positions[phrase.first].optional ||
+        phrases->positions[phrases->position_count - 1].optional)
         return loading_report(loading, "a phrase begins and ends with a word that must be there:",
                               loading->entry->value, strlen(loading->entry->value));
     struct phrase *items = realloc(phrases->items, (phrases->count + 1) * sizeof *items);

@@ -83,17 +83,27 @@ static const struct key_schema *schema_of_key(const char *kind, const char *key)
     return NULL;
 }
 
-/* "a, b, c": the sections there are (KIND NULL), or the keys of KIND. */
-static const char *choices(const char *kind, char *list, size_t size)
+static void list_add(char *list, size_t size, const char *item)
+{
+    size_t used = strlen(list);
+    snprintf(list + used, size - used, "%s%s", used ? ", " : "", item);
+}
+
+/* "a, b, c": the sections that there are. */
+static const char *kinds_list(char *list, size_t size)
 {
     list[0] = '\0';
-    for (size_t i = 0; i < SCHEMA_COUNT; i++) {
-        const char *item = kind ? schema[i].key : schema[i].kind;
-        if (kind ? strcmp(schema[i].kind, kind) != 0 : i > 0 && strcmp(schema[i - 1].kind, item) == 0)
-            continue;
-        size_t used = strlen(list);
-        snprintf(list + used, size - used, "%s%s", used ? ", " : "", item ? item : "none");
-    }
+    for (size_t i = 0; i < SCHEMA_COUNT; i++)
+        if (i == 0 || strcmp(schema[i - 1].kind, schema[i].kind) != 0) list_add(list, size, schema[i].kind);
+    return list;
+}
+
+/* The keys of KIND. */
+static const char *keys_list(const char *kind, char *list, size_t size)
+{
+    list[0] = '\0';
+    for (size_t i = 0; i < SCHEMA_COUNT; i++)
+        if (strcmp(schema[i].kind, kind) == 0) list_add(list, size, schema[i].key ? schema[i].key : "none");
     return list;
 }
 
@@ -125,7 +135,7 @@ static int section_check(struct parser *parser, const char *kind, const char *na
     char list[256];
     if (!schema_of_kind(kind))
         return report(parser->error, "%s:%u: unknown section [%s]; there are: %s", parser->file, parser->line,
-                      kind, choices(NULL, list, sizeof list));
+                      kind, kinds_list(list, sizeof list));
     if (kind_is_named(kind) && !*name)
         return report(parser->error, "%s:%u: section [%s] needs a name, as in [%s NAME]", parser->file,
                       parser->line, kind, kind);
@@ -223,7 +233,7 @@ static int parse_entry(struct parser *parser, const char *line)
     const struct key_schema *key = schema_of_key(section->kind, name);
     if (!key)
         return report(parser->error, "%s:%u: unknown key '%.60s' in [%s]; there are: %s", parser->file,
-                      parser->line, name, section->kind, choices(section->kind, list, sizeof list));
+                      parser->line, name, section->kind, keys_list(section->kind, list, sizeof list));
     if (!key->repeats && rules_entry(section, name))
         return report(parser->error, "%s:%u: '%s' was already given at line %u; keep one of them",
                       parser->file, parser->line, name, rules_entry(section, name)->line);
