@@ -1,7 +1,6 @@
 /* _dl_find_object, which glibc has since 2.35, for a build against any C library: where the headers lack it,
- * its result type is declared here, and in either case the function itself is weak, so that a library built
- * on a new system still loads on an old one. Test `&_dl_find_object` before use. Source: glibc manual,
- * "Dynamic Linker Introspection". */
+ * its result type is declared here, and in either case the function is weak, so that the recorder links
+ * without it. Test `&_dl_find_object` before use. Source: glibc manual, "Dynamic Linker Introspection". */
 #ifndef MEMTRACE_ARCH_FIND_OBJECT_H
 #define MEMTRACE_ARCH_FIND_OBJECT_H
 
