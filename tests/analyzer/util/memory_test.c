@@ -98,9 +98,7 @@ static void ask_beyond_the_limit(void)
 
 static void ask_the_arena(void)
 {
-    static struct arena *arena; /* reachable when the process ends */
-    arena = arena_new();
-    void *volatile block = arena_allocate(arena, SIZE_MAX - 8);
+    void *volatile block = arena_allocate(arena_new(), SIZE_MAX - 8);
     (void)block;
 }
 
@@ -110,7 +108,7 @@ enum { ASKS = 2 };
 const char *__asan_default_options(void);
 const char *__asan_default_options(void)
 {
-    return "allocator_may_return_null=1:max_allocation_size_mb=100";
+    return "allocator_may_return_null=1:detect_leaks=0" /* a child ends in the middle */;
 }
 #else
 enum { ASKS = 3 };
