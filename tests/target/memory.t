@@ -3,7 +3,7 @@ scanner=$BUILD/scanner
 samples=$TESTS/../target/samples/prompts.jsonl
 checked() {
     valgrind -q --leak-check=full --show-leak-kinds=all --errors-for-leak-kinds=all --error-exitcode=99 \
-        --log-file=valgrind.log "$@" >answers
+        --log-file=valgrind.log "$@" >answers 2>said
     echo "$?"
     cat valgrind.log >&2
 }
