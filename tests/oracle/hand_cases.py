@@ -385,6 +385,18 @@ class Order(Case):
             "20 1 free address=0x0",
         )  # fmt: skip
 
+    def test_a_thread_start_ends_a_run(self):
+        # First lane: frees at 1001 and 1009. Second: a run for byte 131 = 83 01, between them, with a malloc at 1001;
+        # then the stream goes to thread 2 at tick 1100, which would drag the second free to it.
+        self.dumps(
+            header(2) + chunk(FIRST, "16 01 05  16 08 05")
+            + chunk(SECOND, "0f 08 07 e9 07 80 80 04 83 01  01 07 05"
+                    "0f 01 0b 02 09 cc 08 80 80 01 80 a0 01 10  02 08 05", lane=1),
+            "1 1 free address=0x0", "1 1 lane_entry chunk=65536 committed=131",
+            "1 1 malloc size=7 address=0x0 stack=-", "9 1 free address=0x0",
+            "100 2 thread_start tid=9 stack=0x4000-0x5000 thread_pointer=0x10", "100 2 calloc size=8 address=0x0 stack=-",
+        )  # fmt: skip
+
     def test_what_precedes_the_first_lane_entry_behind_an_empty_chunk(self):
         # The second lane's first chunk was sealed before its first record; the next begins with a time record
         # (1002: ea 07) and a run for byte 128 = 80 01 of the first lane, at tick 1003.

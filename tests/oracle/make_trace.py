@@ -65,7 +65,7 @@ class Item:
 
 
 class Run:
-    """Records of a second lane behind one lane_entry (CHUNK None: in front of the stream's first)."""
+    """Records of a second lane behind one lane_entry (CHUNK None: behind none, or a thread_start)."""
 
     def __init__(self, chunk):
         self.chunk, self.items = chunk, []
@@ -450,6 +450,8 @@ class World:
             if heir_of is None or len(stream.chunks[-1].data) == 128:
                 stream.chunks[-1].thread = thread.serial
             stream.serial, stream.tid = thread.serial, thread.tid
+            if stream.lane == 1:
+                stream.begin_run(None, self.lone_runs)
             stream.extension(1, text, fields, 2)
             stream.reset()
             self.roll = roll

@@ -33,6 +33,7 @@ TIMED, STACK, USABLE, POOL = 0x10, 0x20, 0x40, 0x80
 MALLOC, CALLOC, REALLOC, REALLOCARRAY, ALIGNED, FREE, REALLOC_BEGIN, REALLOC_END, FAILED = range(1, 10)
 REALLOC_NULL, REALLOCARRAY_NULL, EXTENSION = 10, 11, 15
 THREAD_START, LANE_ENTRY = 1, 8
+NO_PLACE = (0, 0)  # where a lane_entry names no chunk, and a thread_start
 
 ALLOCATION_NAMES = {
     MALLOC: "malloc",
@@ -354,8 +355,8 @@ def describe_extension(kind, payload):
 #   operation  with the POOL flag where it is set
 #   address    of the block; of a realloc_end: the realloc_begin that it closes, a list [address, None]
 #              whose second item belongs to the replay, or None
-#   size       requested; of a realloc_begin: such a list; of a realloc_end: its outcome; of a lane_entry:
-#              (chunk, committed)
+#   size       requested; of a realloc_begin: such a list; of a realloc_end: its outcome; of a lane_entry
+#              or thread_start: (chunk, committed)
 #   text       what follows NS and THREAD in the dump, or "" where nobody asked for it
 
 
@@ -393,8 +394,8 @@ def chunk_events(buffer, base, thread, time, open_begins, outside, with_text):
                     previous, slots, stack, stack_text = 0, [0] * 64, StackDecoder(), "-"
                     usable_requests = [-1] * 256
                     open_begins.clear()
-                lane_entry = detail if kind == LANE_ENTRY else None
-                yield time, base + place, thread, EXTENSION, None, lane_entry, text
+                run_place = detail if kind == LANE_ENTRY else NO_PLACE if kind == THREAD_START else None
+                yield time, base + place, thread, EXTENSION, None, run_place, text
                 continue
 
             if first & TIMED:
@@ -516,7 +517,7 @@ def stream_events(trace, stream, with_text):
 
 
 def split_runs(events):
-    """The events of a second-lane stream as lists that begin with a lane_entry each (the first may not)."""
+    """The events of a second-lane stream as lists: runs, and what is in none and a sequence of its own."""
     run = []
     for event in events:
         if event[3] == EXTENSION and event[5] is not None and run:
@@ -555,7 +556,7 @@ def sequences(trace, with_text):
         if stream[0].kind != LANE or stream[0].lane == 0:
             continue
         for run in split_runs(stream_events(trace, stream, with_text)):
-            chunk, committed = run[0][5] if run[0][3] == EXTENSION and run[0][5] else (0, 0)
+            chunk, committed = run[0][5] if run[0][3] == EXTENSION and run[0][5] else NO_PLACE
             if chunk in owner:
                 number, chunk = owner[chunk]
                 place = chunk.offset + min(committed, chunk.bytes)
