@@ -79,7 +79,7 @@ static void own_table_build(void)
     size_t size = sizeof(struct module_table) + count * sizeof(struct module_range);
     long address =
         raw_syscall(SYS_mmap, 0, (long)size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-    if (address < 0 && address > -4096) return; /* the old table goes on serving */
+    if ((uint64_t)address >= -4095ull) return; /* -errno: the old table goes on serving */
     struct module_table *table = (struct module_table *)address;
     table->room = count;
     dl_iterate_phdr(add_module, table);

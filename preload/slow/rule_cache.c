@@ -129,7 +129,7 @@ bool rule_cache_init(void)
             size += TABLE_SLOTS(table_shifts[i]) * sizeof(struct rule_slot);
         long address = raw_syscall(SYS_mmap, 0, (long)size, PROT_READ | PROT_WRITE,
                                    MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-        if (address < 0 && address > -4096) continue;
+        if ((uint64_t)address >= -4095ull) continue; /* -errno */
         struct rule_slot *slots = (struct rule_slot *)address;
         for (unsigned i = 0; i < count; i++) {
             tables[i] = (struct rule_table){.slots = slots, .shift = table_shifts[i]};
