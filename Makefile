@@ -73,7 +73,7 @@ TARGET_OBJECTS := $(TARGET_SOURCES:%.c=$(BUILD)/%.o) $(BUILD)/target/lib/rules_b
 TARGET_LIBS := -lpcre2-8 -ljansson -lm
 $(BUILD)/target/%.o: target/%.c Makefile $(BUILD)/flags
 	@mkdir -p $(@D)
-	$(call say,CC,$<)$(CC) $(CPPFLAGS) $(STANDARD) $(WARNINGS) $(OPTIMIZE) $(CFLAGS) -Itarget/include -Itarget/lib -MMD -MP -c -o $@ $<
+	$(call say,CC,$<)$(CC) $(CPPFLAGS) $(STANDARD) $(WARNINGS) $(OPTIMIZE) $(CFLAGS) -Itarget/include -Itarget/lib -Ipreload/include -MMD -MP -c -o $@ $<
 $(BUILD)/target/lib/rules_builtin.c: target/rules/embed.sh $(TARGET_RULES)
 	@mkdir -p $(@D)
 	$(call say,EMBED,$@)sh target/rules/embed.sh $(TARGET_RULES) >$@.new && mv $@.new $@
@@ -212,7 +212,7 @@ $(BUILD)/tidy/analyzer/%: analyzer/% .clang-tidy
 	@touch $@
 $(BUILD)/tidy/target/%: target/% .clang-tidy
 	@mkdir -p $(@D)
-	$(call say,TIDY,$<)clang-tidy --quiet $< -- $(STANDARD) -Itarget/include -Itarget/lib 2>$@.log || { cat $@.log >&2; exit 1; }
+	$(call say,TIDY,$<)clang-tidy --quiet $< -- $(STANDARD) -Itarget/include -Itarget/lib -Ipreload/include 2>$@.log || { cat $@.log >&2; exit 1; }
 	@touch $@
 # shiftTooManyBitsSigned: gcc and clang define the arithmetic shift that zigzag needs. nullPointer*Redundant*:
 # a raw mmap returns -errno as an address, and it takes our test for one of NULL. uninitvar, uninitStructMember: it

@@ -4,7 +4,7 @@
 #define SCANNER_MARK_H
 
 /* The one place where the program says which phase begins. With SCANNER_MARKS=1 in the environment the name
- * goes to stderr with the seconds since the first mark; a profiler's marks belong here, too. */
+ * goes to stderr with the seconds since the first mark. Under memtrace it becomes a mark of the trace. */
 void scanner_mark(const char *name);
 
 #endif
