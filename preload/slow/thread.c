@@ -54,6 +54,7 @@ static bool thread_start_write(struct lane *lane, uint64_t ticks)
     lane->serial = self->serial;
     if (!extension_write(lane, &start)) return false;
     lane_reset(lane, ticks);
+    lane->entry_chunk = UINT64_MAX; /* a second lane says its place anew at its next run */
     return true;
 }
 
