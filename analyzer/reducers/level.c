@@ -96,9 +96,9 @@ bool level_mean(const struct level *level, double *mean)
     return level->known;
 }
 
-bool level_percentile(const struct level *level, double q, uint64_t *value)
+bool level_percentile(const struct level *level, unsigned percent, uint64_t *value)
 {
-    double needed = q * (double)level->covered;
+    unsigned __int128 needed = (unsigned __int128)level->covered * percent;
     uint64_t ticks = 0;
 
     *value = level->value;
@@ -107,7 +107,7 @@ bool level_percentile(const struct level *level, double q, uint64_t *value)
         if (!level->ranges[i].ticks) continue;
         ticks += level->ranges[i].ticks;
         *value = level->ranges[i].greatest;
-        if ((double)ticks >= needed) break;
+        if ((unsigned __int128)ticks * 100 >= needed) break;
     }
     return true;
 }

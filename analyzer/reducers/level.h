@@ -1,8 +1,8 @@
 /* A quantity that stays as it is between changes (live bytes; RSS from one sample to the next), over time:
  * its mean, percentiles and slope, each weighted by time, in memory that does not grow. Times are ticks.
  *
- * Percentiles are nearest rank over time: the q-th is the least value v that the quantity really had, such
- * that it was at or below v for at least q of the time. Up to 65,536 ranges of equal width are told apart,
+ * Percentiles are nearest rank over time: the p-th is the least value v that the quantity really had, such
+ * that it was at or below v for at least p % of the time. Up to 65,536 ranges of equal width are told apart,
  * each with its greatest value: exact while the ranges are 1 wide, else too high by less than 1/32768 of the
  * greatest value.
  *
@@ -57,7 +57,7 @@ void level_free(struct level *level);
 
 /* After a last level_hold. False: it never had a value (percentile, mean), or too few points (slope). */
 bool level_mean(const struct level *level, double *mean);
-bool level_percentile(const struct level *level, double q, uint64_t *value);
+bool level_percentile(const struct level *level, unsigned percent, uint64_t *value);
 struct level_slope {
     double slope, low, high; /* units of the quantity a tick */
 };

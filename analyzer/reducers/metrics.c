@@ -324,9 +324,9 @@ static void set_level(struct metrics *m, struct level *level, uint64_t end, cons
 
     if (level->known) level_hold(level, end);
     if (level_mean(level, &mean)) set(m, names->mean, value_real(mean));
-    if (level_percentile(level, 0.50, &p)) set_count(m, names->p50, p);
-    if (level_percentile(level, 0.95, &p)) set_count(m, names->p95, p);
-    if (level_percentile(level, 0.99, &p)) set_count(m, names->p99, p);
+    if (level_percentile(level, 50, &p)) set_count(m, names->p50, p);
+    if (level_percentile(level, 95, &p)) set_count(m, names->p95, p);
+    if (level_percentile(level, 99, &p)) set_count(m, names->p99, p);
     if (level_find_slope(level, &slope)) {
         set(m, names->slope, value_real(slope.slope * hour));
         set(m, names->low, value_real(slope.low * hour));
