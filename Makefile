@@ -154,8 +154,7 @@ check-kill: ## kill -9 a recorded program at 100 random moments: is every return
 check-asan: ## the analyzer's tests with the analyzer built with ASan and UBSan (build/asan)
 	$(Q)ASAN_OPTIONS=abort_on_error=1:$(ASAN_OPTIONS) UBSAN_OPTIONS=print_stacktrace=1:$(UBSAN_OPTIONS) \
 	  $(MAKE) --no-print-directory check BUILD=$(BUILD)/asan T='$(ASAN_TESTS)' \
-	  SANITIZE='-fsanitize=address,undefined -fno-sanitize-recover=undefined -fno-omit-frame-pointer \
-  -Wno-discarded-qualifiers'
+	  SANITIZE='-fsanitize=address,undefined -fno-sanitize-recover=undefined -fno-omit-frame-pointer'
 ASAN_TESTS ?= analyzer
 
 # Each measurement is a program of its own in tests/bench; make bench B=analysis runs one.
