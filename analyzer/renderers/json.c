@@ -54,7 +54,7 @@ static void json_text(struct output *output, const char *text)
     }
     json_t *string = json_stringn_nocheck(valid, (size_t)(end - valid));
     if (string == NULL || json_dump_callback(string, json_write, output, JSON_ENCODE_ANY) != 0)
-        output_text(output, "null");
+        memory_exhausted("a JSON text"); /* valid UTF-8 has no other reason */
     json_decref(string);
     free(valid);
 }

@@ -2,9 +2,9 @@
 
 #include <stdlib.h>
 #include <string.h>
-#include <uthash.h>
 #include "renderers/frames.h"
 #include "renderers/numbers.h"
+#include "util/hash_table.h"
 #include "util/memory.h"
 
 struct place {

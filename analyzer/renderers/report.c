@@ -297,8 +297,10 @@ static void report_symbols(const struct report *report)
         const char *note = symbolizer_note(symbolizer_module(report->context->symbolizer, module->path,
                                                              module->build_id, module->build_id_bytes));
         if (note == NULL) continue;
-        output_print(report->output, "%s%s: %s, so its functions have no names here\n",
-                     said++ == 0 ? "\n" : "", module->path, note);
+        char *line = memory_format("%s: %s, so its functions have no names here", module->path, note);
+        if (said++ == 0) output_text(report->output, "\n");
+        print_cut(report->output, line, WIDTH);
+        free(line);
     }
 }
 

@@ -33,12 +33,21 @@ static void ranges_add_die(struct ranges *ranges, Dwarf_Die *die, size_t unit)
         if (range.low != 0) ranges_add(ranges, range); /* at 0 stand functions that the linker dropped */
 }
 
+/* libdw cannot return from running out of memory; its own handler ends the process with status 1. */
+_Noreturn static void end_without_memory(void)
+{
+    memory_exhausted("debug information");
+}
+
 struct dwarf_scopes *dwarf_scopes_new(Dwfl_Module *module)
 {
     struct dwarf_scopes *scopes = memory_new(1, sizeof *scopes);
     scopes->module = module;
     Dwarf_Die *die = NULL;
-    while (module != NULL && (die = dwfl_module_nextcu(module, die, &scopes->bias)) != NULL) {
+    Dwarf_Addr bias;
+    Dwarf *dwarf = module != NULL ? dwfl_module_getdwarf(module, &bias) : NULL;
+    if (dwarf != NULL) dwarf_new_oom_handler(dwarf, end_without_memory);
+    while (dwarf != NULL && (die = dwfl_module_nextcu(module, die, &scopes->bias)) != NULL) {
         scopes->units =
             memory_grow(scopes->units, &scopes->unit_capacity, scopes->unit_count, sizeof *scopes->units);
         scopes->units[scopes->unit_count] = (struct unit){.die = *die};

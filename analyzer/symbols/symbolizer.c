@@ -2,12 +2,12 @@
 
 #include <stdlib.h>
 #include <string.h>
-#include <uthash.h>
 #include "symbols/demangle.h"
 #include "symbols/dwarf_scopes.h"
 #include "symbols/module_file.h"
 #include "symbols/plt.h"
 #include "symbols/symbol_table.h"
+#include "util/hash_table.h"
 #include "util/memory.h"
 
 struct symbol_address { /* what was found at an address, once */

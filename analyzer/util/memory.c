@@ -20,6 +20,12 @@ struct arena {
     struct arena_piece *pieces; /* the one that is filled now is first */
 };
 
+void memory_exhausted(const char *what)
+{
+    report_error("out of memory for %s", what);
+    exit(EXIT_TROUBLE);
+}
+
 static void *memory_checked(void *block, size_t count, size_t size)
 {
     if (block == NULL) {

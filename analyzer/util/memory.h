@@ -6,6 +6,8 @@
 
 #include <stddef.h>
 
+/* End the command: WHAT ("a JSON text") could not be had. For libraries that return NULL. */
+_Noreturn void memory_exhausted(const char *what);
 /* COUNT objects of SIZE bytes, zeroed. Never NULL, also for 0 objects. A product that overflows counts
  * as out of memory. */
 void *memory_new(size_t count, size_t size);
