@@ -47,7 +47,7 @@ unset title
 set ylabel "bytes in all (".byte_unit(most_bytes).")" textcolor rgb ink
 set yrange [0:most_bytes / scale * 1.05]
 set xlabel "requested size from (bytes; K, M: 1024, 1024²)" textcolor rgb ink
-set xtics rotate by (rows > 14 ? 45 : 0) right
+if (rows > 14) { set xtics rotate by 45 right } else { set xtics norotate center }
 plot csv using 0:(column("allocated_bytes") / scale):xticlabels(class_text(column("low_bytes"), column("high_bytes"))) \
     with boxes linecolor rgb orange, -1
 unset multiplot
