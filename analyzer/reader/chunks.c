@@ -194,8 +194,9 @@ static void scan_extension(struct scan *s, const struct record *r, uint64_t star
     if (ticks > s->ticks) s->ticks = ticks;
     if (e.kind == EVENT_THREAD_START) s->depth = 0;
     if (e.kind == EVENT_MODULE) scan_found_module(s, &e.module);
-    if (e.kind == EVENT_LANE_ENTRY && s->table->chunks[s->chunk].lane == 1)
-        scan_begin_run(s, start, e.chunk, e.committed);
+    if (s->table->chunks[s->chunk].lane == 0) return;
+    if (e.kind == EVENT_LANE_ENTRY) scan_begin_run(s, start, e.chunk, e.committed);
+    if (e.kind == EVENT_THREAD_START) scan_begin_run(s, start, 0, 0); /* of no place */
 }
 
 static void scan_stack_delta(struct scan *s)

@@ -27,8 +27,8 @@ struct chunk_stream {
     uint16_t kind, lane;
 };
 
-/* What follows a lane entry in a second-lane stream, up to its next one. `start`, `end`, `place`: offsets
- * in the file. A run without a place (chunk CHUNK_NONE) is a sequence of its own. */
+/* A lane entry or thread start in a second-lane stream and what follows, up to the next one. `start`, `end`,
+ * `place`: offsets in the file. A run without a place (chunk CHUNK_NONE) is a sequence of its own. */
 struct lane_run {
     uint64_t start, end;
     uint32_t stream, chunk; /* where it stands */

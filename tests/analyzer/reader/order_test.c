@@ -173,6 +173,26 @@ static void runs_without_a_place_stand_alone(void **state)
     assert_order(&b, "1 2 e 3 e 4 5 ");
 }
 
+/* A second lane that is handed to a new thread: what comes then happened long after the run before. */
+static void a_thread_start_ends_a_run(void **state)
+{
+    struct builder b = builder_new();
+    int one = builder_lane(&b, 1);
+    int second = builder_chunk(&b, TRACE_CHUNK_LANE, 1, 1, -1, 0);
+
+    (void)state;
+    builder_free_block(&b, one, 10, 1);
+    builder_free_block(&b, one, 30, 4);
+    lane_entry(&b, second, 10, one, b.chunks[one].at - 11);
+    builder_free_block(&b, second, 11, 2);
+    builder_extension(&b, second, TRACE_THREAD_START, NULL, 6, (uint64_t)2, (uint64_t)2, (uint64_t)20,
+                      (uint64_t)0, (uint64_t)0, (uint64_t)0);
+    b.chunks[second].ticks = 20;
+    builder_free_block(&b, second, 40, 5);
+    builder_free_block(&b, one, 35, 3);
+    assert_order(&b, "1 e 2 m 4 3 5 ");
+}
+
 static void outside_chunks_are_merged(void **state)
 {
     struct builder b = builder_new();
@@ -226,6 +246,7 @@ int main(void)
         cmocka_unit_test(a_run_goes_to_its_place),
         cmocka_unit_test(runs_are_found_in_any_order),
         cmocka_unit_test(runs_without_a_place_stand_alone),
+        cmocka_unit_test(a_thread_start_ends_a_run),
         cmocka_unit_test(outside_chunks_are_merged),
         cmocka_unit_test(stacks_stay_valid_until_the_next_event),
     };
