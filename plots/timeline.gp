@@ -1,6 +1,7 @@
 # Memory over time: live heap and RSS, marks as labelled lines.
 # Data: timeline.csv, as by `memtrace plot` or `memtrace timeline --format csv TRACE`. Columns used: time_ns,
-# live_bytes, rss_bytes (empty: no sample at that moment), mark (empty: none).
+# live_bytes, rss_bytes (empty: no sample at that moment), mark (empty: none), and, where there is such a column,
+# recorder_rss_bytes: what of RSS is the recorder's own, which is not the program's and is taken off.
 #   gnuplot -c timeline.gp timeline.csv timeline.svg|timeline.png [PROGRAM]
 here = ""
 do for [i = 1:strlen(ARG0)] { if (ARG0[i:i] eq "/") { here = ARG0[1:i] } }
@@ -9,15 +10,16 @@ call here."style.gp" ARG1 ARG2 ARG3
 # Look at the data once, drawing nothing; the constant keeps an empty file from being an error.
 set xrange [-1:3]
 set yrange [-1:1]
-mark_column = 1; rows = 0; samples = 0; end_ns = 1.0; most = 1.0; peak = -1.0; peak_ns = 0.0
+mark_column = 1; recorder_column = 0; rows = 0; samples = 0; end_ns = 1.0; most = 1.0; peak = -1.0; peak_ns = 0.0
 larger(a, b) = a > b ? a : b
-see(time, live) = (mark_column = numbered("mark"), rows = rows + 1, end_ns = larger(end_ns, time), \
+see(time, live) = (mark_column = numbered("mark"), recorder_column = numbered("recorder_rss_bytes"), rows = rows + 1, end_ns = larger(end_ns, time), \
     most = larger(most, live), peak = live > peak ? (peak_ns = time, live) : peak, 0)
+program_rss(rss) = recorder_column > 0 ? rss - column(recorder_column) : rss
 # An empty field is NaN, which equals nothing.
 see_rss(rss) = rss == rss ? (samples = samples + 1, most = larger(most, rss), 0) : NaN
 set table "/dev/null"
 plot csv using (see(column("time_ns"), column("live_bytes"))):(0), \
-     csv using (see_rss(column("rss_bytes"))):(0), 0
+     csv using (see_rss(program_rss(column("rss_bytes")))):(0), 0
 unset table
 
 eval chart_terminal(440)
@@ -73,7 +75,8 @@ plot csv using (column("time_ns") / time_scale):(column("live_bytes") / scale) \
          with fillsteps fillstyle solid 1 noborder linecolor rgb pale_blue notitle, \
      csv using (column("time_ns") / time_scale):(column("live_bytes") / scale) \
          with steps linewidth 2 linecolor rgb blue title "live heap", \
-     csv using (column("time_ns") / time_scale):(column("rss_bytes") / scale) \
+     csv using (column("time_ns") / time_scale):(program_rss(column("rss_bytes")) / scale) \
          with linespoints linewidth 2 pointtype 7 pointsize (samples > 60 ? 0.01 : 0.4) linecolor rgb vermillion notitle, \
-     keyentry with lines linewidth 2 linecolor rgb vermillion title (samples > 0 ? "RSS" : "RSS (not sampled)"), \
+     keyentry with lines linewidth 2 linecolor rgb vermillion \
+         title (samples == 0 ? "RSS (not sampled)" : recorder_column > 0 ? "RSS without the recorder's own" : "RSS"), \
      -2 notitle

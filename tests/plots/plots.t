@@ -92,6 +92,13 @@ like "$(svg_texts marks.svg)" '^under_score$' "and no markup"
 unlike "$(svg_texts marks.svg)" '^x$' "one that has no room has no name"
 like "$(svg_texts marks.svg)" '^RSS \(not sampled\)$' "RSS without samples is said to be"
 
+# RSS as the program has it: what is the recorder's own is taken off.
+printf '%s\n' time_ns,live_bytes,live_blocks,allocated_bytes,allocations,rss_bytes,recorder_rss_bytes,mark \
+    0,10,1,10,1,9437184,8388608, 1000000,20,2,20,2,9437184,8388608,main >recorder.csv
+ok "RSS with the recorder's share" gnuplot -c "$plots/timeline.gp" recorder.csv recorder.svg
+like "$(svg_texts recorder.svg)" "^RSS without the recorder's own\$" "is said to be without it"
+unlike "$(svg_texts recorder.svg)" '^[2-9]$' "and drawn without it: 1 MiB of 9"
+
 # What goes wrong.
 record quiet.mtr "$programs/quiet"
 ok "a trace without events is drawn" "$memtrace" plot quiet.mtr -o quiet
