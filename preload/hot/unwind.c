@@ -1,6 +1,8 @@
 /* Walk by cached CFI rules. */
 #include "hot/unwind.h"
 
+#include <stddef.h>
+
 #include "hot/unwind_rule.h"
 #include "slow/module_find.h"
 #include "slow/stack_range.h"
@@ -132,6 +134,77 @@ static inline __attribute__((always_inline)) bool step_fast(uint64_t rule, uint6
     return true;
 }
 
+/* --- reuse of the previous stack ---------------------------------------------------------------------------
+ */
+
+/* Set in bp_slot when this frame's bp decides where an outer frame is found, before it is read from memory
+ * anew. Where it does not, it is a register like any other, and different each time. */
+#define UNWIND_BP_LIVE 1
+
+/* The remembered frame that is the frame (PC, SP, BP) for all that follows from it, or NULL. *NEXT: the
+ * innermost remembered frame that may still come, moved outwards past SP. */
+static inline const struct unwind_frame *remembered_find(const struct unwind_thread *thread,
+                                                         const struct unwind_frame **next, uint64_t pc,
+                                                         uint64_t sp, uint64_t bp)
+{
+    const struct unwind_frame *frame = *next;
+    while (frame->sp < sp) {
+        if (frame == thread->remembered) return *next = NULL;
+        frame--;
+    }
+    *next = frame;
+    if (frame->sp != sp || frame->pc != pc || (frame->bp_slot & UNWIND_BP_LIVE && frame->bp != bp))
+        return NULL;
+    return frame;
+}
+
+/* Whether every word that the frames outside of FRAME were read from holds what it held, from there outwards.
+ * So nothing is read that a walk would not read. All of it lies in the verified range of the thread's own
+ * stack. */
+static inline bool remembered_holds(const struct unwind_thread *thread, const struct unwind_frame *frame)
+{
+    for (; frame > thread->remembered; frame--) {
+        const struct unwind_frame *outer = frame - 1;
+        uint64_t bp_slot = frame->bp_slot & ~7ull;
+        if (word_at(outer->sp - 8) != outer->pc) return false;
+        if (bp_slot && word_at(bp_slot) != outer->bp) return false;
+    }
+    return true;
+}
+
+/* Remember KEPT frames of the previous stack (the outermost) and inside of them thread->fresh[FIRST..COUNT),
+ * whose bp_slot holds the frame's rule. */
+static void remember(struct unwind_thread *thread, uint32_t kept, uint32_t first, uint32_t count,
+                     uint64_t generation)
+{
+    thread->remembered_count = 0;
+    __atomic_signal_fence(__ATOMIC_SEQ_CST);
+    for (uint32_t i = count; i-- > first; kept++) {
+        struct unwind_frame frame = thread->fresh[i];
+        const struct unwind_frame *outer = kept ? &thread->remembered[kept - 1] : NULL;
+        uint64_t rule = frame.bp_slot, live = outer ? outer->bp_slot & UNWIND_BP_LIVE : 0;
+        frame.bp_slot = 0;
+        if (rule_bp(rule) != RULE_BP_SAME) { /* read from memory: of use only if the outer frame's is */
+            if (live) frame.bp_slot = outer->sp + (uint64_t)rule_slot(rule);
+            live = 0;
+        }
+        if (rule & RULE_CFA_FROM_BP) live = UNWIND_BP_LIVE;
+        frame.bp_slot |= live;
+        thread->remembered[kept] = frame;
+    }
+    thread->remembered_generation = generation;
+    __atomic_signal_fence(__ATOMIC_SEQ_CST);
+    thread->remembered_count = kept;
+}
+
+void unwind_remember(struct unwind_thread *thread, void *memory, uint32_t max)
+{
+    thread->remembered_count = 0;
+    thread->remembered = memory;
+    thread->fresh = thread->remembered + max;
+    thread->remembered_max = max;
+}
+
 void unwind_stack(struct unwind_thread *thread, const struct unwind_registers *from, uint64_t *frames,
                   uint32_t max, struct unwind_outcome *outcome)
 {
@@ -141,14 +214,19 @@ void unwind_stack(struct unwind_thread *thread, const struct unwind_registers *f
     uint64_t generation = __atomic_load_n(&rule_cache.generation, __ATOMIC_RELAXED);
     uint64_t pc = from->pc, sp = from->sp, bp = from->bp;
     uint64_t low = thread->verified_low, span = thread->stack_high - low - 8;
-    uint32_t depth = 0;
+    struct unwind_frame *fresh = max <= thread->remembered_max ? thread->fresh : NULL;
+    const struct unwind_frame *next = NULL, *same = NULL;
+    uint32_t depth = 0, first_plain = 0;
     bool last = false;
 
     if (__builtin_expect(sp - low >= thread->stack_high - low, 0)) {
         stack_window_open(thread, &walk.window, sp);
         low = walk.window.low;
         span = walk.window.span;
+        if (low != thread->verified_low) fresh = NULL; /* a foreign stack */
     }
+    if (fresh && thread->remembered_count && thread->remembered_generation == generation)
+        next = &thread->remembered[thread->remembered_count - 1];
     for (;;) {
         /* gcc would keep pairs of these in vector registers, for the sake of the slow path's stores: 1 ns a
          * frame. */
@@ -157,9 +235,14 @@ void unwind_stack(struct unwind_thread *thread, const struct unwind_registers *f
             end = UNWIND_DEPTH_LIMIT;
             break;
         }
-        frames[depth++] = pc;
+        if (next && (same = remembered_find(thread, &next, pc, sp, bp))) {
+            if (remembered_holds(thread, same)) break;
+            next = same = NULL;
+        }
         uint64_t rule = rule_find(&table, pc | generation);
         if (__builtin_expect(!rule, 0)) rule = rule_make(pc);
+        if (fresh) fresh[depth] = (struct unwind_frame){.pc = pc, .sp = sp, .bp = bp, .bp_slot = rule};
+        frames[depth++] = pc;
         if (__builtin_expect(!step_fast(rule, low, span, &pc, &sp, &bp), 0)) {
             walk.window = (struct stack_window){.low = low, .span = span};
             walk.pc = pc;
@@ -172,8 +255,22 @@ void unwind_stack(struct unwind_thread *thread, const struct unwind_registers *f
             pc = walk.pc;
             sp = walk.sp;
             bp = walk.bp;
+            first_plain = depth;
+            if (low != thread->verified_low || sp - low > span)
+                next = fresh = NULL; /* on a foreign stack now */
         }
         if (__builtin_expect(pc == 0, 0)) break;
+    }
+    if (same) {
+        uint32_t kept = (uint32_t)(same - thread->remembered) + 1, walked = depth, left = kept;
+        while (left && depth < max)
+            frames[depth++] = thread->remembered[--left].pc;
+        if (left)
+            end = UNWIND_DEPTH_LIMIT;
+        else if (walked > first_plain) /* else what is remembered inside of SAME may come again */
+            remember(thread, kept, first_plain, walked, generation);
+    } else if (fresh && last && rule_kind(fresh[depth - 1].bp_slot) == RULE_OUTERMOST) {
+        remember(thread, 0, first_plain, depth, generation);
     }
     outcome->depth = depth;
     outcome->truncated = end == UNWIND_DEPTH_LIMIT;

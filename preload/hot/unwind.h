@@ -40,7 +40,20 @@ struct unwind_thread {
     uint64_t
         stack_high; /* stack stays mapped while it runs, so this is never checked again; 0: not yet known */
     uint64_t refused_low; /* start of the 64 KiB where stretching that range failed last (a foreign stack) */
-    uint64_t reserved[5]; /* the previous stack, for incremental reuse */
+    /* The previous stack, for incremental reuse; nothing (NULL) until unwind_remember. */
+    struct unwind_frame *remembered; /* outermost first */
+    struct unwind_frame *fresh;      /* frames of the walk under way, innermost first */
+    uint32_t remembered_count;       /* 0 while they are being changed: a handler may leave by siglongjmp */
+    uint32_t remembered_max;
+    uint64_t remembered_generation; /* of the rules that they were walked by */
+};
+
+/* One frame of a remembered stack: the state that its step began with, and what that step read of memory
+ * besides the return address (which lies below the next outer frame's sp). */
+struct unwind_frame {
+    uint64_t pc, sp, bp;
+    uint64_t
+        bp_slot; /* where the caller's bp was read, 0: nowhere or of no use; bit 0: bp is of use (unwind.c) */
 };
 
 struct unwind_outcome {
@@ -60,6 +73,19 @@ struct unwind_outcome {
  * to other threads. */
 void unwind_stack(struct unwind_thread *thread, const struct unwind_registers *from, uint64_t *frames,
                   uint32_t max, struct unwind_outcome *outcome);
+
+/* Let walks of THREAD keep the previous stack and reuse what is unchanged of it. A walk then goes on only to
+ * the first frame that equals a remembered one in all that matters, and checks that every word which the rest
+ * was read from still holds its value; that is exact, since a walk is a function of that state, the rules and
+ * those words. MEMORY: zeroed or not, aligned to 8, unwind_memory_bytes(MAX) of it, lent for as long as
+ * THREAD is used. MAX: the largest max that unwind_stack will be called with (a larger one is walked without
+ * reuse). Stacks that end other than at the outermost frame are not remembered, nor frames inside of a signal
+ * frame. */
+void unwind_remember(struct unwind_thread *thread, void *memory, uint32_t max);
+static inline uint64_t unwind_memory_bytes(uint32_t max)
+{
+    return 2 * sizeof(struct unwind_frame) * (uint64_t)max;
+}
 
 /* Prepare for unwind_stack. Once, from the recorder's initialisation, in the initial thread, before the first
  * walk. Maps the rule table (4.6 MiB of address space, of which only touched pages take memory; under a tight

@@ -32,6 +32,7 @@ same() {
     fi
 }
 
+every_program() {
 same "alloca, variable arrays, realigned stacks, frame pointers or not, longjmp" 1500 "$programs/unwind_frames"
 isnt "$limit" 0 "... stacks deeper than the limit are said to be cut"
 UNWIND_COMPARE_DEPTH=200000
@@ -55,12 +56,7 @@ same "code made at run time, stacks switched with CFI" 300 "$programs/unwind_jit
 same "modules that take turns at one address" 900 "$programs/unwind_dlclose" \
     "$programs/libunwind_module.so" "$programs/libunwind_module_twin.so"
 ok "... at one address" grep -Eq 'same_address=[1-9]' said
-UNWIND_COMPARE_KEEP_RULES=1
-export UNWIND_COMPARE_KEEP_RULES
-compare "the same, rules kept" "$programs/unwind_dlclose" \
-    "$programs/libunwind_module.so" "$programs/libunwind_module_twin.so"
-isnt "$different" 0 "... without unwind_flush stacks come out wrong: the test can tell"
-unset UNWIND_COMPARE_KEEP_RULES
+same "other callers by way of rbp alone" 400 "$programs/unwind_alternate_rbp"
 
 sql='create table t(a, b); with recursive c(x) as (select 1 union all select x + 1 from c where x < 5000)
      insert into t select x, hex(randomblob(20)) from c; create index i on t(b);
@@ -89,6 +85,21 @@ if [ "${UNWIND_LIVE-}" = all ] && command -v clang >where; then
     same "clang" 10000 clang -O2 some.c -o some -lm
 fi
 unset UNWIND_COMPARE_EVERY
+}
+
+every_program
+UNWIND_COMPARE_REUSE=1
+export UNWIND_COMPARE_REUSE
+diag "the same, the previous stack reused"
+every_program
+unset UNWIND_COMPARE_REUSE
+
+UNWIND_COMPARE_KEEP_RULES=1
+export UNWIND_COMPARE_KEEP_RULES
+compare "the same, rules kept" "$programs/unwind_dlclose" \
+    "$programs/libunwind_module.so" "$programs/libunwind_module_twin.so"
+isnt "$different" 0 "... without unwind_flush stacks come out wrong: the test can tell"
+unset UNWIND_COMPARE_KEEP_RULES
 
 library=$programs/libunwind_compare_table.so
 same "sqlite3, modules from a table of our own" 10000 sqlite3 :memory: "$sql"

@@ -225,10 +225,10 @@ static __attribute__((noinline)) struct unwind_outcome walk_deep(struct unwind_t
     return outcome;
 }
 
-static void test_depth_limit(void **state)
+static struct unwind_frame remembered[2 * 4096];
+
+static void check_depth_limit(struct unwind_thread thread)
 {
-    struct unwind_thread thread = {0};
-    (void)state;
     struct unwind_outcome all = walk_deep(&thread, 4096, 100);
     assert_int_equal(all.ended, UNWIND_OUTERMOST);
     assert_true(all.depth > 100);
@@ -247,17 +247,25 @@ static void test_depth_limit(void **state)
     assert_true(one.truncated);
 }
 
+static void test_depth_limit(void **state)
+{
+    struct unwind_thread thread = {0};
+    (void)state;
+    check_depth_limit(thread);
+    unwind_remember(&thread, remembered, 4096);
+    check_depth_limit(thread);
+}
+
 static __attribute__((noinline)) void walk_many(struct unwind_thread *thread)
 {
     for (unsigned i = 0; i < 1000; i++)
         walk_deep(thread, 4096, i);
 }
 
-static void test_no_system_call_in_steady_state(void **state)
+static void check_no_system_call(struct unwind_thread thread)
 {
-    struct unwind_thread thread = {0};
     long before = 0, made = 0;
-    (void)state;
+    unwind_flush();
     /* One call in a loop: a second call would be a new return address. */
     for (volatile unsigned round = 0; round < 3; round++) {
         before = system_calls;
@@ -270,6 +278,37 @@ static void test_no_system_call_in_steady_state(void **state)
     unwind_flush();
     walk_many(&thread);
     assert_true(modules_seen > seen);
+}
+
+static void test_no_system_call_in_steady_state(void **state)
+{
+    struct unwind_thread thread = {0};
+    (void)state;
+    check_no_system_call(thread);
+    unwind_remember(&thread, remembered, 4096);
+    check_no_system_call(thread);
+}
+
+/* The same stack again and again is remembered as a whole; after a flush it is walked by new rules. */
+static void test_reuse(void **state)
+{
+    struct unwind_thread thread = {0};
+    unsigned seen = 0, made[4];
+    (void)state;
+    unwind_remember(&thread, remembered, 4096);
+    for (volatile unsigned i = 0; i < 4; i++) {
+        if (i == 2) unwind_flush();
+        seen = modules_seen;
+        walk_deep(&thread, 4096, 60);
+        made[i] = modules_seen - seen;
+        if (i == 1) assert_int_equal(remembered[0].pc, frames[thread.remembered_count - 1]);
+    }
+    assert_int_equal(made[1], 0);
+    assert_true(made[2] > 4);
+    assert_int_equal(made[3], 0);
+    /* A limit below what is remembered cuts in the remembered part. */
+    struct unwind_outcome all = walk_deep(&thread, 4096, 61), cut = walk_deep(&thread, 30, 61);
+    assert_true(all.depth > 60 && cut.depth == 30 && cut.truncated);
 }
 
 /* The registers that code without CFI may leave: any of them must do no harm. */
@@ -498,6 +537,7 @@ int main(void)
         cmocka_unit_test(test_readable_beyond_file),
         cmocka_unit_test(test_depth_limit),
         cmocka_unit_test(test_no_system_call_in_steady_state),
+        cmocka_unit_test(test_reuse),
         cmocka_unit_test(test_garbage_registers),
         cmocka_unit_test(test_stack_use),
         cmocka_unit_test(test_damaged_cfi),

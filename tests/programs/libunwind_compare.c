@@ -73,13 +73,14 @@ struct compare_thread {
     uint64_t theirs[FRAMES_MAX + 1];
     uint32_t their_depth;
     bool their_signal;
+    struct unwind_frame remembered[2 * FRAMES_MAX];
     uint8_t stack[ORACLE_STACK_BYTES] __attribute__((aligned(64)));
 };
 
 static __thread struct compare_thread *thread_self;
 static __thread bool thread_busy;
 static __thread unsigned thread_skip;
-static bool ready, keep_rules;
+static bool ready, keep_rules, reuse;
 
 static void count(unsigned which, uint64_t by)
 {
@@ -191,6 +192,7 @@ static void prepare(void)
 {
     const char *output = getenv("UNWIND_COMPARE_OUTPUT");
     const char *every = getenv("UNWIND_COMPARE_EVERY");
+    reuse = getenv("UNWIND_COMPARE_REUSE") != NULL;
     keep_rules = getenv("UNWIND_COMPARE_KEEP_RULES") != NULL;
     const char *depth = getenv("UNWIND_COMPARE_DEPTH");
     if (every) compare_every = (unsigned)atoi(every);
@@ -232,6 +234,8 @@ static void take(struct unwind_registers from)
             thread_self = mmap(NULL, sizeof *thread_self, PROT_READ | PROT_WRITE,
                                MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
         if (thread_self == MAP_FAILED) abort();
+        if (reuse && !thread_self->unwind.remembered)
+            unwind_remember(&thread_self->unwind, thread_self->remembered, FRAMES_MAX);
         thread_self->from = from;
         compare(thread_self);
     }
