@@ -34,7 +34,9 @@ static void ranges_add_die(struct ranges *ranges, Dwarf_Die *die, size_t unit)
 }
 
 /* libdw cannot return from running out of memory; its own handler ends the process with status 1. */
-_Noreturn static void end_without_memory(void)
+static void end_without_memory(void)
+    __attribute__((noreturn)); /* clang: part of the type, as _Noreturn is not */
+static void end_without_memory(void)
 {
     memory_exhausted("debug information");
 }
