@@ -94,9 +94,8 @@ enum { COLUMNS = sizeof(columns) / sizeof(columns[0]) };
 /* RSS as samples of one origin say it. */
 struct rss {
     uint64_t samples;
-    uint64_t baseline, last, greatest, recorder;
-    uint64_t peak;            /* the kernel's own peak (VmHWM), as of the last sample that has one */
-    bool peak_is_final;       /* ... which was taken at exit or from outside, so covers the run */
+    uint64_t baseline, last, recorder;
+    uint64_t greatest;        /* of all samples, the kernel's own peak of this image (VmHWM) included */
     bool baseline_is_awaited; /* the next sample is the baseline: there was none before */
     struct level level;
 };
@@ -104,6 +103,7 @@ struct rss {
 struct metrics {
     const struct replay *replay;
     struct rss inside, outside;
+    uint64_t maxrss_at_start, maxrss_at_exit; /* ru_maxrss of the recorder's samples; 0: unknown */
     uint64_t baseline_live;
     struct level live;
     struct result *result;
@@ -129,10 +129,9 @@ static void rss_sample(struct rss *rss, const struct event *e)
     const struct sample_record *s = &e->sample;
 
     if (s->recorder_bytes) rss->recorder = s->recorder_bytes;
-    if (s->peak_rss_bytes) {
-        rss->peak = s->peak_rss_bytes;
-        rss->peak_is_final = s->reason == TRACE_SAMPLE_EXIT || s->reason == TRACE_SAMPLE_OUTSIDE;
-    }
+    if (s->reason != TRACE_SAMPLE_START && s->reason != TRACE_SAMPLE_EXIT &&
+        s->peak_rss_bytes > rss->greatest)
+        rss->greatest = s->peak_rss_bytes;
     if (!s->rss_bytes) return;
     rss->samples++;
     rss->last = s->rss_bytes;
@@ -157,6 +156,8 @@ static void metrics_event(void *state, const struct event *e, const struct repla
         level_set(&m->live, e->ticks, m->replay->heap.live_bytes);
     } else if (e->kind == EVENT_SAMPLE) {
         rss_sample(e->sample.reason == TRACE_SAMPLE_OUTSIDE ? &m->outside : &m->inside, e);
+        if (e->sample.reason == TRACE_SAMPLE_START) m->maxrss_at_start = e->sample.peak_rss_bytes;
+        if (e->sample.reason == TRACE_SAMPLE_EXIT) m->maxrss_at_exit = e->sample.peak_rss_bytes;
     } else if (step->baseline) {
         m->baseline_live = m->replay->heap.live_bytes;
         level_restart(&m->live, e->ticks);
@@ -284,14 +285,18 @@ static void set_heap(struct metrics *m)
     set_percent(m, "growth_live_percent", m->baseline_live, (double)(heap->peak_bytes - m->baseline_live));
 }
 
-/* The most RSS there was. The kernel's own peak (VmHWM) is exact when it was read at the end; ru_maxrss may
- * be of the image that this process was before its exec (it survives that), so it comes second. */
+/* The most RSS there was. The recorder can ask for ru_maxrss alone, which survives exec: it may be of the
+ * image that this process was before (of a large program that started it by vfork). It is ours for certain
+ * when it grew since the start. Where the start's is not known, samples from outside, with VmHWM, are
+ * trusted more. */
 static uint64_t peak_rss(const struct metrics *m, const struct rss *rss)
 {
-    uint64_t peak = rss->greatest > rss->peak ? rss->greatest : rss->peak;
     uint64_t at_exit = trace_header(m->replay->trace)->exit.peak_rss_bytes;
+    bool trusted;
 
-    return rss->peak_is_final || at_exit < peak ? peak : at_exit;
+    if (m->maxrss_at_exit > at_exit) at_exit = m->maxrss_at_exit;
+    trusted = m->maxrss_at_start ? at_exit > m->maxrss_at_start : rss != &m->outside;
+    return trusted && at_exit > rss->greatest ? at_exit : rss->greatest;
 }
 
 static void set_rss(struct metrics *m, const struct rss *rss)

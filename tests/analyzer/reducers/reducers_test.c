@@ -204,6 +204,33 @@ static void rss_from_inside_does_where_there_is_no_other(void **state)
     result_free(r);
 }
 
+/* peak_rss_bytes of a run that was at 3000 bytes, with these ru_maxrss at its start and exit. */
+static int64_t peak_with_maxrss(uint64_t start, uint64_t exit)
+{
+    struct builder b = builder_new();
+    int lane = builder_lane(&b, 1);
+    int outside = builder_chunk(&b, TRACE_CHUNK_OUTSIDE, 0, 0, -1, 0);
+    struct result *r;
+    int64_t peak;
+
+    builder_header(&b)->exit.kind = TRACE_EXIT_EXIT;
+    builder_header(&b)->exit.peak_rss_bytes = exit;
+    builder_sample(&b, lane, 5, TRACE_SAMPLE_START, 1000, start, 0);
+    builder_sample(&b, outside, 20, TRACE_SAMPLE_OUTSIDE, 3000, 3000, 0);
+    r = analyze(&b, "metrics");
+    peak = integer(r, 0, "peak_rss_bytes");
+    result_free(r);
+    return peak;
+}
+
+static void the_peak_of_the_image_before_does_not_count(void **state)
+{
+    (void)state;
+    assert_int_equal(peak_with_maxrss(80000, 80000), 3000); /* it was there at the start */
+    assert_int_equal(peak_with_maxrss(1200, 5000), 5000);   /* grew after the last sample */
+    assert_int_equal(peak_with_maxrss(0, 5000), 3000);      /* nobody knows whose it is */
+}
+
 static void a_steady_leak_has_its_slope(void **state)
 {
     struct builder b = builder_new();
@@ -463,6 +490,7 @@ int main(void)
         cmocka_unit_test(the_programs_own_baseline_wins),
         cmocka_unit_test(rss_from_outside_is_preferred),
         cmocka_unit_test(rss_from_inside_does_where_there_is_no_other),
+        cmocka_unit_test(the_peak_of_the_image_before_does_not_count),
         cmocka_unit_test(a_steady_leak_has_its_slope),
         cmocka_unit_test(sites_are_sorted_by_their_part_of_the_peak),
         cmocka_unit_test(leaks_are_what_is_left),
