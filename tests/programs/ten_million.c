@@ -26,7 +26,8 @@ static void branch(unsigned path, unsigned depth, size_t size);
 BRANCH(0)
 BRANCH(1)
 BRANCH(2)
-BRANCH(3) BRANCH(4) BRANCH(5) BRANCH(6) BRANCH(7) BRANCH(8) BRANCH(9)
+BRANCH(3)
+BRANCH(4) BRANCH(5) BRANCH(6) BRANCH(7) BRANCH(8) BRANCH(9)
 
     __attribute__((noinline)) static void branch(unsigned path, unsigned depth, size_t size)
 {
