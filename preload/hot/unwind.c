@@ -134,8 +134,7 @@ static inline __attribute__((always_inline)) bool step_fast(uint64_t rule, uint6
     return true;
 }
 
-/* --- reuse of the previous stack ---------------------------------------------------------------------------
- */
+/* --- reuse of the previous stack --- */
 
 /* Set in bp_slot when this frame's bp decides where an outer frame is found, before it is read from memory
  * anew. Where it does not, it is a register like any other, and different each time. */
@@ -177,11 +176,13 @@ static inline bool remembered_holds(const struct unwind_thread *thread, const st
 static void remember(struct unwind_thread *thread, uint32_t kept, uint32_t first, uint32_t count,
                      uint64_t generation)
 {
+    struct unwind_frame *const remembered = thread->remembered;
+    if (!remembered) return; /* never: it is lent together with fresh */
     thread->remembered_count = 0;
     __atomic_signal_fence(__ATOMIC_SEQ_CST);
     for (uint32_t i = count; i-- > first; kept++) {
         struct unwind_frame frame = thread->fresh[i];
-        const struct unwind_frame *outer = kept ? &thread->remembered[kept - 1] : NULL;
+        const struct unwind_frame *outer = kept ? &remembered[kept - 1] : NULL;
         uint64_t rule = frame.bp_slot, live = outer ? outer->bp_slot & UNWIND_BP_LIVE : 0;
         frame.bp_slot = 0;
         if (rule_bp(rule) != RULE_BP_SAME) { /* read from memory: of use only if the outer frame's is */
@@ -190,7 +191,7 @@ static void remember(struct unwind_thread *thread, uint32_t kept, uint32_t first
         }
         if (rule & RULE_CFA_FROM_BP) live = UNWIND_BP_LIVE;
         frame.bp_slot |= live;
-        thread->remembered[kept] = frame;
+        remembered[kept] = frame;
     }
     thread->remembered_generation = generation;
     __atomic_signal_fence(__ATOMIC_SEQ_CST);

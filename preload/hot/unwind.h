@@ -114,8 +114,7 @@ bool libunwind_open(void);
 void libunwind_stack(struct unwind_thread *thread, const struct unwind_registers *from, uint64_t *frames,
                      uint32_t max, struct unwind_outcome *outcome);
 
-/* --- what the unwinder needs of the recorder --------------------------------------------------------------
- */
+/* --- what the unwinder needs of the recorder --- */
 
 struct dl_find_object; /* <dlfcn.h>, glibc 2.35; else slow/cfi_rule.h */
 

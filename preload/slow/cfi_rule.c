@@ -9,338 +9,13 @@
  * DWARF 5, section 6.4 (call frame information), section 2.5 (expressions), section 7.24 (encodings). */
 #include "slow/cfi_rule.h"
 
-#include <elf.h>
-#include <stdbool.h>
 #include <stddef.h>
-#include <string.h>
 
 #include "frame.h"
 #include "hot/unwind_rule.h"
-#include "slow/stack_range.h"
+#include "slow/cfi_entry.h"
 
-/* --- bytes that are not believed --------------------------------------------------------------------------
- */
-
-/* Reads never pass END; a bad read makes the cursor bad for good and empty, and yields 0. */
-struct cursor {
-    const uint8_t *at, *end;
-    bool bad;
-};
-
-static void cursor_fail(struct cursor *c)
-{
-    c->bad = true;
-    c->at = c->end;
-}
-
-static uint64_t cursor_left(const struct cursor *c)
-{
-    return (uint64_t)(c->end - c->at);
-}
-
-/* SIZE (1, 2, 4 or 8) bytes, least significant first, as the machine has them. */
-static uint64_t cursor_fixed(struct cursor *c, unsigned size)
-{
-    uint64_t value = 0;
-    if (cursor_left(c) < size) {
-        cursor_fail(c);
-        return 0;
-    }
-    memcpy(&value, c->at, size);
-    c->at += size;
-    return value;
-}
-
-static int64_t cursor_signed(struct cursor *c, unsigned size)
-{
-    unsigned unused_bits = 64 - 8 * size;
-    return (int64_t)(cursor_fixed(c, size) << unused_bits) >> unused_bits;
-}
-
-/* LEB128, DWARF 5, section 7.6. SIGN: the last byte's bit 6 fills the bits above. */
-static uint64_t cursor_leb128(struct cursor *c, bool sign)
-{
-    uint64_t value = 0;
-    for (unsigned shift = 0; shift < 64 && c->at < c->end;) {
-        uint8_t byte = *c->at++;
-        value |= (uint64_t)(byte & 0x7f) << shift;
-        shift += 7;
-        if (byte & 0x80) continue;
-        if (sign && byte & 0x40 && shift < 64) value |= UINT64_MAX << shift;
-        return value;
-    }
-    cursor_fail(c);
-    return 0;
-}
-
-static uint64_t cursor_uleb(struct cursor *c)
-{
-    return cursor_leb128(c, false);
-}
-
-static int64_t cursor_sleb(struct cursor *c)
-{
-    return (int64_t)cursor_leb128(c, true);
-}
-
-static void cursor_skip(struct cursor *c, uint64_t size)
-{
-    if (cursor_left(c) < size)
-        cursor_fail(c);
-    else
-        c->at += size;
-}
-
-/* Cut the next SIZE bytes off as a cursor of their own. */
-static struct cursor cursor_take(struct cursor *c, uint64_t size)
-{
-    struct cursor part = {.at = c->at, .end = c->at};
-    cursor_skip(c, size);
-    part.end = c->at;
-    if (c->bad) part = (struct cursor){.at = c->end, .end = c->end, .bad = true};
-    return part;
-}
-
-enum {
-    ENCODED_OMITTED = 0xff,
-    ENCODED_FORMAT = 0x0f,
-    ENCODED_BASE = 0x70,
-    ENCODED_FROM_PC = 0x10,
-    ENCODED_FROM_DATA = 0x30,
-    ENCODED_INDIRECT = 0x80
-};
-
-/* A pointer in one of the DW_EH_PE encodings; DATA_BASE is where .eh_frame_hdr is. The encodings that need
- * other bases, or a pointer followed (only personality routines, which are skipped), count as bad. */
-static uint64_t cursor_encoded(struct cursor *c, unsigned encoding, uint64_t data_base)
-{
-    uint64_t base = 0, value = 0;
-    switch (encoding & ENCODED_BASE) {
-    case 0:
-        break;
-    case ENCODED_FROM_PC:
-        base = (uint64_t)c->at;
-        break;
-    case ENCODED_FROM_DATA:
-        base = data_base;
-        break;
-    default:
-        cursor_fail(c);
-    }
-    switch (encoding & ENCODED_FORMAT) {
-    case 0x0: /* absptr */
-    case 0x4: /* udata8 */
-    case 0xc: /* sdata8 */
-        value = cursor_fixed(c, 8);
-        break;
-    case 0x1:
-        value = cursor_uleb(c);
-        break;
-    case 0x2:
-        value = cursor_fixed(c, 2);
-        break;
-    case 0x3:
-        value = cursor_fixed(c, 4);
-        break;
-    case 0x9:
-        value = (uint64_t)cursor_sleb(c);
-        break;
-    case 0xa:
-        value = (uint64_t)cursor_signed(c, 2);
-        break;
-    case 0xb:
-        value = (uint64_t)cursor_signed(c, 4);
-        break;
-    default:
-        cursor_fail(c);
-    }
-    return value + base;
-}
-
-/* --- finding the entry ------------------------------------------------------------------------------------
- */
-
-struct module {
-    const Elf64_Phdr *segments;
-    unsigned count;
-    uint64_t load_bias;
-    uint64_t eh_frame_hdr;
-};
-
-/* The program headers as mapped. False: no ELF header there, or headers beyond its page (which alone was
- * asked about). */
-static bool module_open(struct module *module, uint64_t map_start, uint64_t eh_frame_hdr)
-{
-    enum { HEADER_BYTES = 4096 };
-    const Elf64_Ehdr *header = (const Elf64_Ehdr *)map_start;
-    if (!eh_frame_hdr || !memory_readable(map_start, HEADER_BYTES)) return false;
-    if (memcmp(header->e_ident, ELFMAG, SELFMAG) != 0 || header->e_phentsize != sizeof(Elf64_Phdr))
-        return false;
-    if (header->e_phoff > HEADER_BYTES || header->e_phoff % 8) return false;
-    if (header->e_phnum > (HEADER_BYTES - header->e_phoff) / sizeof(Elf64_Phdr)) return false;
-    module->segments = (const Elf64_Phdr *)(map_start + header->e_phoff);
-    module->count = header->e_phnum;
-    module->eh_frame_hdr = eh_frame_hdr;
-    for (unsigned i = 0; i < module->count; i++)
-        if (module->segments[i].p_type == PT_LOAD) {
-            module->load_bias = map_start - (module->segments[i].p_vaddr & -4096ull);
-            return true;
-        }
-    return false;
-}
-
-/* A cursor from ADDRESS to the end of the readable segment that holds it. */
-static struct cursor module_bytes(const struct module *module, uint64_t address)
-{
-    for (unsigned i = 0; i < module->count; i++) {
-        const Elf64_Phdr *segment = &module->segments[i];
-        uint64_t start = segment->p_vaddr + module->load_bias;
-        if (segment->p_type != PT_LOAD || !(segment->p_flags & PF_R)) continue;
-        if (address - start < segment->p_filesz)
-            return (struct cursor){.at = (const uint8_t *)address,
-                                   .end = (const uint8_t *)start + segment->p_filesz};
-    }
-    return (struct cursor){.bad = true};
-}
-
-/* What an FDE and its CIE say. */
-struct entry {
-    struct cursor initial, program; /* instructions of the CIE, of the FDE */
-    uint64_t start, size;           /* the code it is about */
-    uint64_t code_factor;
-    int64_t data_factor;
-    uint64_t pc_register;
-    uint8_t pointer_encoding;
-    bool signal_frame;
-};
-
-/* The bytes of one entry behind its length and, apart, its id (0: a CIE; else the distance back to one). An
- * empty or bad cursor: the section ends here. The 64-bit form exists for sections above 4 GiB; nobody makes
- * it. */
-static struct cursor entry_bytes(struct cursor *c, uint64_t *id_address, uint32_t *id)
-{
-    uint64_t length = cursor_fixed(c, 4);
-    if (length >= 0xfffffff0) cursor_fail(c);
-    struct cursor entry = cursor_take(c, length);
-    *id_address = (uint64_t)entry.at;
-    *id = length ? (uint32_t)cursor_fixed(&entry, 4) : 0;
-    return entry;
-}
-
-static bool parse_augmentation(struct entry *entry, struct cursor *c, const char *letters)
-{
-    if (!*letters) return true;
-    if (*letters != 'z') return false; /* without a length nothing unknown could be skipped */
-    struct cursor data = cursor_take(c, cursor_uleb(c));
-    for (letters++; *letters; letters++) {
-        switch (*letters) {
-        case 'R':
-            entry->pointer_encoding = (uint8_t)cursor_fixed(&data, 1);
-            break;
-        case 'P': {
-            unsigned encoding = (unsigned)cursor_fixed(&data, 1);
-            cursor_encoded(&data, encoding, 0);
-            break;
-        }
-        case 'L':
-            cursor_skip(&data, 1);
-            break;
-        case 'S':
-            entry->signal_frame = true;
-            break;
-        default:
-            return !data.bad; /* the rest cannot be told apart, but its length is known */
-        }
-    }
-    return !data.bad;
-}
-
-static bool parse_cie(struct entry *entry, struct cursor c)
-{
-    uint64_t id_address;
-    uint32_t id;
-    struct cursor cie = entry_bytes(&c, &id_address, &id);
-    unsigned version = (unsigned)cursor_fixed(&cie, 1);
-    const char *letters = (const char *)cie.at;
-    while (cursor_fixed(&cie, 1))
-        ;
-    if (cie.bad || id != 0 || (version != 1 && version != 3)) return false;
-    entry->code_factor = cursor_uleb(&cie);
-    entry->data_factor = cursor_sleb(&cie);
-    entry->pc_register = version == 1 ? cursor_fixed(&cie, 1) : cursor_uleb(&cie);
-    if (!parse_augmentation(entry, &cie, letters)) return false;
-    entry->initial = cie;
-    return !cie.bad;
-}
-
-/* Parse the FDE at C. False: it is bad, or a CIE, or not about PC. */
-static bool parse_fde(struct entry *entry, const struct module *module, struct cursor c, uint64_t pc)
-{
-    uint64_t id_address;
-    uint32_t id;
-    struct cursor fde = entry_bytes(&c, &id_address, &id);
-    *entry = (struct entry){0};
-    if (fde.bad || id == 0) return false;
-    struct cursor cie = module_bytes(module, id_address - id);
-    if (cie.bad || !parse_cie(entry, cie)) return false;
-    if (entry->pointer_encoding & ENCODED_INDIRECT || entry->pointer_encoding == ENCODED_OMITTED)
-        return false;
-    entry->start = cursor_encoded(&fde, entry->pointer_encoding, module->eh_frame_hdr);
-    entry->size = cursor_encoded(&fde, entry->pointer_encoding & ENCODED_FORMAT, 0);
-    const char *letters = (const char *)cie.at + 4 + 4 + 1; /* parse_cie found it sound */
-    if (*letters == 'z') cursor_skip(&fde, cursor_uleb(&fde));
-    entry->program = fde;
-    return !fde.bad && pc - entry->start < entry->size;
-}
-
-/* In the sorted table of .eh_frame_hdr (COUNT pairs of 32-bit distances from it: function, FDE) the last pair
- * at or below PC. 0: PC is below all. */
-static uint64_t table_search(const struct module *module, struct cursor table, uint64_t count, uint64_t pc)
-{
-    const int32_t *pairs = (const int32_t *)table.at;
-    int64_t target = (int64_t)(pc - module->eh_frame_hdr);
-    uint64_t low = 0, high = count;
-    if (count > cursor_left(&table) / 8 || (uint64_t)table.at % 4) return 0;
-    while (low < high) {
-        uint64_t middle = low + (high - low) / 2;
-        if (pairs[2 * middle] <= target)
-            low = middle + 1;
-        else
-            high = middle;
-    }
-    return low ? module->eh_frame_hdr + (uint64_t)(int64_t)pairs[2 * (low - 1) + 1] : 0;
-}
-
-static bool find_entry(struct entry *entry, const struct module *module, uint64_t pc)
-{
-    enum { TABLE_ENCODING = 0x3b /* datarel, sdata4: the only one that linkers make */ };
-    struct cursor header = module_bytes(module, module->eh_frame_hdr);
-    unsigned version = (unsigned)cursor_fixed(&header, 1);
-    unsigned section_encoding = (unsigned)cursor_fixed(&header, 1);
-    unsigned count_encoding = (unsigned)cursor_fixed(&header, 1);
-    unsigned table_encoding = (unsigned)cursor_fixed(&header, 1);
-    uint64_t section = cursor_encoded(&header, section_encoding, module->eh_frame_hdr);
-    if (header.bad || version != 1) return false;
-    if (count_encoding != ENCODED_OMITTED && table_encoding == TABLE_ENCODING) {
-        uint64_t count = cursor_encoded(&header, count_encoding, module->eh_frame_hdr);
-        uint64_t fde = header.bad ? 0 : table_search(module, header, count, pc);
-        return fde && parse_fde(entry, module, module_bytes(module, fde), pc);
-    }
-    /* No table: entry by entry. */
-    struct cursor entries = module_bytes(module, section);
-    while (!entries.bad && cursor_left(&entries) > 4) {
-        struct cursor here = entries;
-        uint64_t id_address;
-        uint32_t id;
-        struct cursor bytes = entry_bytes(&entries, &id_address, &id);
-        if (bytes.at == bytes.end) return false; /* length 0 */
-        if (id != 0 && parse_fde(entry, module, here, pc)) return true;
-    }
-    return false;
-}
-
-/* --- values: what an expression or a rule can come to -----------------------------------------------------
- */
+/* --- values: what an expression or a rule can come to --- */
 
 enum base {
     BASE_NONE, /* a number */
@@ -522,8 +197,7 @@ static struct value evaluate(struct cursor c, uint64_t pc, bool with_cfa)
     return e.c.bad ? unknown : result;
 }
 
-/* --- the program ------------------------------------------------------------------------------------------
- */
+/* --- the program --- */
 
 /* Where the caller's value of a register is. */
 enum saved {
@@ -557,7 +231,7 @@ static struct place place_of(struct value value, enum saved how)
 #define REMEMBERED_ROWS 4
 
 struct program {
-    const struct entry *entry;
+    const struct cfi_entry *entry;
     uint64_t pc;       /* rows beyond it are of no interest */
     uint64_t location; /* where the current row begins */
     struct row row, initial;
@@ -748,8 +422,7 @@ static bool run(struct program *p, struct cursor c)
     return !c.bad;
 }
 
-/* --- one row to one word ----------------------------------------------------------------------------------
- */
+/* --- one row to one word --- */
 
 static uint64_t rule_of_kind(enum rule_kind kind)
 {
@@ -825,9 +498,9 @@ static uint64_t compact(const struct row *row, bool signal_frame)
 
 uint64_t cfi_rule_make(uint64_t pc, uint64_t map_start, uint64_t eh_frame_hdr)
 {
-    struct module module;
-    struct entry entry;
-    if (!module_open(&module, map_start, eh_frame_hdr) || !find_entry(&entry, &module, pc))
+    struct cfi_module module;
+    struct cfi_entry entry;
+    if (!cfi_module_open(&module, map_start, eh_frame_hdr) || !cfi_find_entry(&entry, &module, pc))
         return rule_of_kind(RULE_NO_CFI);
     struct program program = {
         .entry = &entry, .pc = pc, .location = entry.start, .row.cfa.base = BASE_UNKNOWN};

@@ -82,10 +82,9 @@ void stack_range_init(void)
     if (page) page_bytes = page;
     initial_thread = frame_thread_pointer();
     if (&__libc_stack_end) initial_stack_high = (uint64_t)__libc_stack_end & ~7ull;
-    /* The first page is never mapped (vm.mmap_min_addr) but for a few emulators of old systems; a page that
-     * was mapped to be unmapped again would be no better, another thread could be given it meanwhile. */
-    if (!probe_works(PROBE_POPULATE, 0)) probe_works(PROBE_SIGPROCMASK, 0);
-    probe_found = probe;
+    /* The last page below the end of user addresses: the kernel never maps it, whatever the program does. */
+    uint64_t unmapped = (1ull << 47) - page_bytes;
+    if (!probe_works(PROBE_POPULATE, unmapped)) probe_works(PROBE_SIGPROCMASK, unmapped);
 }
 
 void stack_range_may_ask(bool allowed)

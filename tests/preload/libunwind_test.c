@@ -1,5 +1,6 @@
 /* objects: preload/slow/libunwind.o preload/hot/unwind.o preload/slow/cfi_rule.o */
-/* objects: preload/slow/module_find.o preload/slow/rule_cache.o preload/slow/stack_range.o */
+/* objects: preload/slow/cfi_entry.o preload/slow/module_find.o */
+/* objects: preload/slow/rule_cache.o preload/slow/stack_range.o */
 /* libunwind behind the recorder's interface: the same frames as our own walk, none of the recorder's, exact
  * limits; and no harm where the library is missing or is another one. */
 #include <dlfcn.h>

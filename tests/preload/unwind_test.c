@@ -27,6 +27,7 @@ static long counted_syscall(long number, long a, long b, long c, long d, long e,
 #define raw_syscall counted_syscall
 
 #include "../../preload/hot/unwind.c"
+#include "../../preload/slow/cfi_entry.c"
 #include "../../preload/slow/cfi_rule.c"
 #include "../../preload/slow/module_find.c"
 #include "../../preload/slow/rule_cache.c"
@@ -445,12 +446,12 @@ static void test_damaged_cfi(void **state)
             random = random * 6364136223846793005ull + 1442695040888963407ull;
             /* The header, the entry of PC itself (found in the copy as it was), or anywhere. */
             uint8_t *at = copy.start + copy.hdr + (random >> 33) % (cfi_end - copy.hdr);
-            struct module module;
-            struct entry entry;
+            struct cfi_module module;
+            struct cfi_entry entry;
             if (i % 50 == 0)
                 at = copy.start + copy.hdr + (random >> 33) % 12;
-            else if (j && module_open(&module, (uint64_t)copy.start, (uint64_t)copy.start + copy.hdr) &&
-                     find_entry(&entry, &module, pc))
+            else if (j && cfi_module_open(&module, (uint64_t)copy.start, (uint64_t)copy.start + copy.hdr) &&
+                     cfi_find_entry(&entry, &module, pc))
                 at = (uint8_t *)(j % 2 ? entry.program.at - 20 : entry.initial.at - 12) + (random >> 33) % 32;
             damage[j].at = at;
             damage[j].was = *at;
@@ -511,7 +512,7 @@ static void test_random_programs(void **state)
             random = random * 6364136223846793005ull + 1442695040888963407ull;
             *at = (uint8_t)(random >> 56) & (i % 2 ? 0x17 : 0xff);
         }
-        struct entry entry = {.code_factor = 1, .data_factor = -8, .pc_register = FRAME_DWARF_PC};
+        struct cfi_entry entry = {.code_factor = 1, .data_factor = -8, .pc_register = FRAME_DWARF_PC};
         struct program program = {.entry = &entry, .pc = 1000, .row.cfa.base = BASE_UNKNOWN};
         struct cursor c = {.at = end - bytes, .end = end};
         if (run(&program, c)) {

@@ -23,6 +23,7 @@
 #include <libunwind.h>
 
 #include "../../preload/hot/unwind.c"
+#include "../../preload/slow/cfi_entry.c"
 #include "../../preload/slow/cfi_rule.c"
 #include "../../preload/slow/module_find.c"
 #include "../../preload/slow/rule_cache.c"

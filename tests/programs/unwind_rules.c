@@ -10,6 +10,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "../../preload/slow/cfi_entry.c"
 #include "../../preload/slow/cfi_rule.c"
 #include "../../preload/slow/stack_range.c"
 
