@@ -23,11 +23,9 @@ static void branch(unsigned path, unsigned depth, size_t size);
         branch(path, depth, size);                                                                           \
         __asm__ volatile("" ::"r"(digit));                                                                   \
     }
-BRANCH(0)
-BRANCH(1)
-BRANCH(2)
-BRANCH(3)
-BRANCH(4) BRANCH(5) BRANCH(6) BRANCH(7) BRANCH(8) BRANCH(9)
+/* clang-format off */
+BRANCH(0) BRANCH(1) BRANCH(2) BRANCH(3) BRANCH(4) BRANCH(5) BRANCH(6) BRANCH(7) BRANCH(8) BRANCH(9)
+/* clang-format on */
 
     __attribute__((noinline)) static void branch(unsigned path, unsigned depth, size_t size)
 {
