@@ -269,10 +269,14 @@ static int compare_runs(const void *a, const void *b)
 
 void chunks_scan(struct chunk_table *table)
 {
+    size_t scanned = 0;
+
     for (size_t i = 0; i < table->stream_count; i++) {
-        progress_update((double)i / (double)table->stream_count / 4);
-        for (uint32_t chunk = table->streams[i].first; chunk != CHUNK_NONE; chunk = table->chunks[chunk].next)
+        for (uint32_t chunk = table->streams[i].first; chunk != CHUNK_NONE;
+             chunk = table->chunks[chunk].next) {
             scan_chunk(table, chunk);
+            progress_update((double)++scanned / (double)table->count * CHUNKS_SCAN_SHARE);
+        }
     }
     if (table->module_count)
         qsort(table->modules, table->module_count, sizeof(*table->modules), compare_modules);

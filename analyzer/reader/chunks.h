@@ -11,6 +11,9 @@
 
 #define CHUNK_NONE UINT32_MAX
 
+/* How much of the time of reading a trace goes into chunks_scan, about: for progress. */
+#define CHUNKS_SCAN_SHARE 0.2
+
 struct chunk {
     uint64_t offset; /* in the file */
     uint64_t bytes;  /* of the whole chunk, within the mapped file */

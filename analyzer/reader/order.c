@@ -343,10 +343,8 @@ bool event_stream_next(struct event_stream *s, struct event *e)
 
 double trace_progress(const struct event_stream *s)
 {
-    return s->table->record_bytes ? (double)s->bytes_done / (double)s->table->record_bytes : 1.0;
-}
+    double done = s->table->record_bytes ? (double)s->bytes_done / (double)s->table->record_bytes : 1.0;
 
-size_t event_stream_count(const struct event_stream *s)
-{
-    return s->table->stream_count;
+    if (done > 1) done = 1; /* chunks that were decoded twice for their runs */
+    return CHUNKS_SCAN_SHARE + (1 - CHUNKS_SCAN_SHARE) * done;
 }

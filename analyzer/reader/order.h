@@ -17,10 +17,7 @@ void event_stream_close(struct event_stream *stream);
 /* The next record; *EVENT and what it points to are valid until the next call. False: there are no more. */
 bool event_stream_next(struct event_stream *stream, struct event *event);
 
-/* How far the reading is, 0..1, by bytes. */
+/* How far the reading is, 0..1, by bytes; opening the stream, which goes through all records once, counts. */
 double trace_progress(const struct event_stream *stream);
-
-/* Event.stream is below this. */
-size_t event_stream_count(const struct event_stream *stream);
 
 #endif

@@ -28,7 +28,7 @@ struct trace {
     uint64_t ns_per_tick;         /* span_ns / span_ticks in 2^-64, rounded down; 0: not less than 1 */
     struct chunk_table chunks;
     bool scanned;
-    char *executable, *command_line, *working_directory;
+    char *executable, *command_line;
 };
 
 /* --- opening ---------------------------------------------------------------------------------------- */
@@ -315,7 +315,6 @@ int trace_open(const char *path, struct trace **out)
     chunks_find(&trace->chunks, trace->fd, trace->bytes, trace->size, trace->header.next);
     trace_find_clock(trace);
     trace->executable = info_text(trace, TRACE_INFO_EXECUTABLE);
-    trace->working_directory = info_text(trace, TRACE_INFO_WORKING_DIRECTORY);
     trace->command_line = command_line_text(trace);
     *out = trace;
     return 0;
@@ -330,7 +329,6 @@ void trace_close(struct trace *trace)
     free(trace->front);
     free(trace->executable);
     free(trace->command_line);
-    free(trace->working_directory);
     free(trace->path);
     free(trace);
 }
@@ -353,11 +351,6 @@ const char *trace_executable(const struct trace *trace)
 const char *trace_command_line(const struct trace *trace)
 {
     return trace->command_line;
-}
-
-const char *trace_working_directory(const struct trace *trace)
-{
-    return trace->working_directory;
 }
 
 const struct chunk_table *trace_chunks(struct trace *trace)

@@ -33,7 +33,6 @@ const char *trace_info(const struct trace *trace, enum trace_info_kind kind, siz
  * blanks, and quoted where a shell would need it. Valid as long as TRACE. */
 const char *trace_executable(const struct trace *trace);
 const char *trace_command_line(const struct trace *trace);
-const char *trace_working_directory(const struct trace *trace);
 
 /* TICKS in ns since the trace's start; 0 for earlier ones. docs/trace-format.md, "Nanoseconds". */
 uint64_t trace_ns(const struct trace *trace, uint64_t ticks);

@@ -43,7 +43,7 @@ static void feed_events(struct trace *trace, struct replay *replay, const struct
         replay_apply(replay, &event, &step);
         for (size_t i = 0; i < count; i++)
             if (runs[i].reducer->event) runs[i].reducer->event(runs[i].state, &event, &step);
-        if (replay->events % 16384 == 0) progress_update(0.25 + 0.75 * trace_progress(stream));
+        if (replay->events % 16384 == 0) progress_update(trace_progress(stream));
     }
     event_stream_close(stream);
 }

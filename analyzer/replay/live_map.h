@@ -15,6 +15,8 @@ struct live_block {
     uint32_t spare; /* the caller's */
 };
 
+_Static_assert(sizeof(struct live_block) == 24, "a live block takes 24 bytes");
+
 struct live_map;
 
 struct live_map *live_map_new(void);

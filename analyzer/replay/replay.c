@@ -441,7 +441,6 @@ void replay_apply(struct replay *r, const struct event *e, struct replay_step *s
 
     r->events++;
     r->ticks = e->ticks;
-    r->time_ns = e->time_ns;
     r->private->module_changes = modules_advance(r->modules, e->ticks);
     *step = (struct replay_step){.thread = e->thread ? s->thread : THREAD_NONE};
     switch (e->kind) {

@@ -45,8 +45,6 @@ struct replay_thread {
     uint64_t allocations, frees, allocated_bytes;
 };
 
-struct replay_stream; /* private */
-
 struct replay { /* for reducers: all of it is there to be read */
     struct trace *trace;
     struct modules *modules;
@@ -59,7 +57,7 @@ struct replay { /* for reducers: all of it is there to be read */
     struct replay_thread *threads;
     size_t thread_count;
     uint64_t events;           /* all records */
-    uint64_t ticks, time_ns;   /* of the last record */
+    uint64_t ticks;            /* of the last record */
     uint64_t truncated_stacks; /* allocations whose stack is truncated */
     struct replay_private *private;
 };

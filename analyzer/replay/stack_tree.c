@@ -134,11 +134,6 @@ size_t stack_tree_count(const struct stack_tree *tree)
     return tree->node_count;
 }
 
-uint32_t stack_tree_parent(const struct stack_tree *tree, uint32_t node)
-{
-    return tree->nodes[node].parent;
-}
-
 struct stack_frame stack_tree_node_frame(const struct stack_tree *tree, uint32_t node)
 {
     return tree->frames[tree->nodes[node].frame];

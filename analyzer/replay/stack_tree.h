@@ -31,7 +31,6 @@ uint32_t stack_tree_frame(struct stack_tree *tree, uint32_t module, uint64_t lin
 uint32_t stack_tree_intern(struct stack_tree *tree, uint32_t parent, uint32_t frame);
 
 size_t stack_tree_count(const struct stack_tree *tree); /* of nodes, roots included */
-uint32_t stack_tree_parent(const struct stack_tree *tree, uint32_t node);
 /* Of a node that is no root. */
 struct stack_frame stack_tree_node_frame(const struct stack_tree *tree, uint32_t node);
 /* The frames of the stack NODE, innermost first, into FRAMES[0..MOST); the depth. *TRUNCATED: outermost
