@@ -10,6 +10,7 @@
 #include "util/output.h"
 #include "util/progress.h"
 #include "util/report_error.h"
+#include "watch/trim.h"
 
 /* A line is put together here, by hand: there may be a hundred million of them. */
 struct line {
@@ -278,6 +279,7 @@ static int dump_trace(const char *path, const char *output_path)
     struct trace *trace;
     struct output *output;
     char *what;
+    trim_if_dead(path);
     int status = trace_open(path, &trace);
 
     if (status) return status;

@@ -13,6 +13,7 @@
 #include "renderers/places.h"
 #include "util/memory.h"
 #include "util/report_error.h"
+#include "watch/trim.h"
 
 struct plot_options {
     const char *folder;
@@ -202,6 +203,7 @@ static int run(int argc, char **argv)
     enum options_outcome outcome = options_parse(&usage, &options, argc, argv, &count);
     if (outcome != OPTIONS_READY) return outcome == OPTIONS_HELPED ? 0 : EXIT_TROUBLE;
     struct trace *trace;
+    trim_if_dead(argv[1]);
     int status = trace_open(argv[1], &trace);
     if (status != 0) return status;
     char *scripts = find_scripts();

@@ -4,6 +4,7 @@
 #include <string.h>
 #include "util/memory.h"
 #include "util/report_error.h"
+#include "watch/trim.h"
 
 #define TIMELINE_TEXT_ROWS 32 /* a screen */
 
@@ -13,6 +14,7 @@ int traces_open(char **paths, size_t count, struct trace ***traces)
 {
     *traces = memory_new(count, sizeof **traces);
     for (size_t i = 0; i < count; i++) {
+        trim_if_dead(paths[i]);
         if (trace_open(paths[i], &(*traces)[i]) != 0) {
             traces_close(*traces, i);
             return EXIT_TROUBLE;
