@@ -23,11 +23,18 @@ static void branch(unsigned path, unsigned depth, size_t size);
         branch(path, depth, size);                                                                           \
         __asm__ volatile("" ::"r"(digit));                                                                   \
     }
-/* clang-format off */
-BRANCH(0) BRANCH(1) BRANCH(2) BRANCH(3) BRANCH(4) BRANCH(5) BRANCH(6) BRANCH(7) BRANCH(8) BRANCH(9)
-/* clang-format on */
+BRANCH(0)
+BRANCH(1)
+BRANCH(2)
+BRANCH(3)
+BRANCH(4)
+BRANCH(5)
+BRANCH(6)
+BRANCH(7)
+BRANCH(8)
+BRANCH(9)
 
-    __attribute__((noinline)) static void branch(unsigned path, unsigned depth, size_t size)
+__attribute__((noinline)) static void branch(unsigned path, unsigned depth, size_t size)
 {
     static void (*const branches[])(unsigned, unsigned, size_t) = {
         branch_0, branch_1, branch_2, branch_3, branch_4, branch_5, branch_6, branch_7, branch_8, branch_9};
