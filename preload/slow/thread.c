@@ -78,7 +78,8 @@ static _Atomic uint32_t reserved_taken;
 
 static size_t state_bytes(void)
 {
-    size_t bytes = sizeof(struct thread_state) + 4 * recorder.depth_limit * sizeof(uint64_t);
+    size_t bytes = sizeof(struct thread_state) + 4 * recorder.depth_limit * sizeof(uint64_t) +
+                   2 * unwind_memory_bytes(recorder.depth_limit);
     return (bytes + recorder_page_size - 1) & ~(recorder_page_size - 1);
 }
 
@@ -100,6 +101,16 @@ static void *state_memory(void)
     uint32_t index = atomic_fetch_add(&reserved_taken, 1);
     return reserved_states != NULL && index < RESERVED_STATES ? reserved_states + index * state_bytes()
                                                               : NULL;
+}
+
+/* What LANE's unwinder knows is forgotten: it has a new thread, or was left in the middle of a walk. Behind
+ * the state lie both lanes' stacks, then what their unwinders remember. */
+static void unwind_restart(struct lane *lane)
+{
+    uint8_t *memory = (uint8_t *)((uint64_t *)(lane->thread + 1) + 4 * recorder.depth_limit);
+    lane->unwind = (struct unwind_thread){0};
+    unwind_remember(&lane->unwind, memory + lane->number * unwind_memory_bytes(recorder.depth_limit),
+                    recorder.depth_limit);
 }
 
 static struct thread_state *thread_state_make(uint64_t thread_pointer)
@@ -150,7 +161,6 @@ static void thread_begin(struct thread_state *state)
     state->untimed = 0;
     state->untimed_limit = 1;
     if (state->serial > 1) atomic_store(&recorder.many_threads, true);
-    state->lanes[0].unwind = state->lanes[1].unwind = (struct unwind_thread){0};
     if (lane->chunk != NULL || slow_make_room(lane, 64)) thread_start_write(lane, ticks);
 }
 
@@ -167,6 +177,8 @@ static struct lane *thread_attach(void)
         counter_add(TRACE_COUNTER_EVENTS_LOST);
         return NULL;
     }
+    unwind_restart(&state->lanes[0]);
+    unwind_restart(&state->lanes[1]);
     state->lanes[0].entry_stack_pointer = (uint64_t)__builtin_frame_address(0);
     state->level = 1;
     if (!__atomic_compare_exchange_n(&thread_self, &none, state, false, __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST)) {
@@ -174,7 +186,7 @@ static struct lane *thread_attach(void)
          * needed. */
         if (new_state && !sandbox_forbids(SANDBOX_CHUNKS))
             raw_syscall(SYS_munmap, (long)state, (long)state_bytes(), 0, 0, 0, 0);
-        return thread_self->level != 0 ? slow_enter_nested(thread_self) : lane_enter(thread_self, 0);
+        return slow_enter();
     }
     if (new_state) thread_publish(state);
     thread_begin(state);
@@ -215,6 +227,8 @@ static bool lane_is_abandoned(const struct lane *lane, uint64_t stack_pointer)
 static void lane_recover(struct lane *lane)
 {
     counter_add(TRACE_COUNTER_LANES_ABANDONED);
+    unwind_restart(lane);
+    lane->begun = NULL;
     if (lane->chunk == NULL) { /* it was about to get one */
         lane->at = lane->populated_end = NULL;
         return;
@@ -237,7 +251,7 @@ static void second_lane_place(struct lane *lane)
     if (lane->chunk != NULL && lane->serial != lane->thread->serial) thread_start_write(lane, clock_ticks());
     uint64_t chunk = 0, committed = 0;
     if (first->chunk != NULL) {
-        chunk = first->chunk->offset;
+        chunk = first->chunk_offset;
         committed = (uint64_t)(first->at - (uint8_t *)first->chunk);
     }
     if (lane->chunk != NULL && chunk == lane->entry_chunk && committed == lane->entry_committed) return;
@@ -249,7 +263,7 @@ static void second_lane_place(struct lane *lane)
     lane->entry_committed = committed;
 }
 
-struct lane *slow_enter_nested(struct thread_state *self)
+static struct lane *lane_enter_nested(struct thread_state *self)
 {
     uint64_t stack_pointer = (uint64_t)__builtin_frame_address(0);
     while (self->level > 0 && lane_is_abandoned(&self->lanes[self->level - 1], stack_pointer)) {
@@ -277,6 +291,12 @@ struct lane *slow_enter(void)
     }
     struct thread_state *self = thread_self;
     if (self == NULL) return thread_attach();
-    if (self->level != 0) return slow_enter_nested(self);
+    if (self->level != 0) return lane_enter_nested(self);
     return lane_enter(self, 0);
+}
+
+struct lane *slow_enter_again(struct thread_state *self)
+{
+    self->level = 0;
+    return slow_enter();
 }
