@@ -33,9 +33,13 @@ struct lane {
     uint8_t *at;               /* where the next record begins; NULL: no chunk */
     uint8_t *populated_end;    /* pages up to here take a store without a fault */
     struct trace_chunk *chunk; /* the mapped chunk; NULL: none */
-    uint64_t filled_bytes;     /* of all chunks that this lane has filled: decides the next one's size */
-    uint64_t chunk_offset;     /* of the mapped chunk in the file */
-    uint64_t previous_chunk;   /* file offset of the last sealed one; 0: none */
+    uint64_t chunk_bytes;      /* of its mapping */
+    struct trace_chunk
+        *begun; /* a chunk that is mapped and not yet ready; NULL: none. A fork child must know */
+    uint64_t begun_bytes;
+    uint64_t filled_bytes;   /* of all chunks that this lane has filled: decides the next one's size */
+    uint64_t chunk_offset;   /* of the mapped chunk in the file */
+    uint64_t previous_chunk; /* file offset of the last sealed one; 0: none */
     uint64_t previous_ticks;
     uint64_t entry_stack_pointer; /* of the hook that is inside; read by nested entries */
     struct thread_state *thread;
@@ -98,20 +102,20 @@ extern __thread struct thread_state *thread_self __attribute__((tls_model("initi
 #include "slow/slow.h"
 
 /* Enter the recorder: the lane to record into, or NULL (not recording; or a third level, counted). The fences
- * are for this thread's own signal handlers, which see level and entry_stack_pointer in this order. */
+ * are for this thread's own signal handlers, which see level and entry_stack_pointer in this order. The
+ * image's state is asked last: a handler may have forked, and it is the child that goes on here. */
 static inline struct lane *recorder_enter(void)
 {
     struct thread_state *self = thread_self;
-    if (unlikely(atomic_load_explicit(&image_page.state, memory_order_relaxed) != IMAGE_RECORDING ||
-                 self == NULL))
-        return slow_enter();
-    if (unlikely(self->level != 0)) return slow_enter_nested(self);
+    if (unlikely(self == NULL || self->level != 0)) return slow_enter();
     self->lanes[0].entry_stack_pointer = (uint64_t)__builtin_frame_address(0);
     atomic_signal_fence(memory_order_seq_cst);
     self->level = 1;
     atomic_signal_fence(memory_order_seq_cst);
     /* Again: a handler that came between the two stores above used this lane and left its own. */
     self->lanes[0].entry_stack_pointer = (uint64_t)__builtin_frame_address(0);
+    if (unlikely(atomic_load_explicit(&image_page.state, memory_order_relaxed) != IMAGE_RECORDING))
+        return slow_enter_again(self);
     return &self->lanes[0];
 }
 

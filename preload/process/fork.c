@@ -41,31 +41,35 @@ static void fork_note(pid_t child)
  * before 4.17 take the address for a hint. */
 static void map_zeros(long start, long end)
 {
-    if (start == 0 || end <= start) return;
+    if (start == 0) return;
     long mapped = raw_syscall(SYS_mmap, start, end - start, PROT_READ | PROT_WRITE,
                               MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED_NOREPLACE, -1, 0);
     if (mapped > 0 && mapped != start) raw_syscall(SYS_munmap, mapped, end - start, 0, 0, 0, 0);
 }
 
-/* Where the chunks of SELF's interrupted frames were, and the header: private zeros, which nobody reads. */
+/* Where the chunks of SELF's interrupted frames were, and the header: private zeros, which nobody reads.
+ * Whole chunks: the frame may have been about to use more of one. */
 static void fork_protect_interrupted_lanes(const struct thread_state *self, struct trace_header *header)
 {
     if (self->level == 0 || sandbox_forbids(SANDBOX_THREADS)) return;
     map_zeros((long)header, (long)header + TRACE_HEADER_BYTES);
-    for (unsigned i = 0; i < 2; i++)
-        map_zeros((long)self->lanes[i].chunk, (long)self->lanes[i].populated_end);
+    for (unsigned i = 0; i < 2; i++) {
+        const struct lane *lane = &self->lanes[i];
+        map_zeros((long)lane->chunk, (long)lane->chunk + (long)lane->chunk_bytes);
+        map_zeros((long)lane->begun, (long)lane->begun + (long)lane->begun_bytes);
+    }
 }
 
 static pid_t fork_by(pid_t (*next)(void))
 {
     struct thread_state *self = thread_self;
     struct trace_header *header = recorder.header;
-    if (atomic_load(&image_page.state) != IMAGE_RECORDING || self == NULL) return next();
+    if (atomic_load(&image_page.state) != IMAGE_RECORDING) return next();
     fork_ticks = clock_ticks();
     pid_t child = next();
     /* Unless one of pthread_atfork's functions has allocated: then it is done, and there may be a new header.
      */
-    if (child == 0 && thread_self == self) fork_protect_interrupted_lanes(self, header);
+    if (child == 0 && self != NULL && thread_self == self) fork_protect_interrupted_lanes(self, header);
     if (child > 0) fork_note(child);
     if (child != 0) fork_ticks = 0;
     return child;
@@ -83,6 +87,15 @@ EXPORT pid_t _Fork(void)
     return fork_by(next__Fork != NULL ? next__Fork : next_fork);
 }
 
+/* A frame that was interrupted just before it made a lane busy will find nothing in it. */
+static void lanes_let_go(struct thread_state *state)
+{
+    for (unsigned i = 0; i < 2; i++) {
+        state->lanes[i].chunk = state->lanes[i].begun = NULL;
+        state->lanes[i].at = state->lanes[i].populated_end = NULL;
+    }
+}
+
 bool image_begin_in_fork_child(void)
 {
     uint32_t fresh = IMAGE_NEW;
@@ -94,7 +107,7 @@ bool image_begin_in_fork_child(void)
     }
     struct trace_origin origin = {.ticks = fork_ticks != 0 ? fork_ticks : clock_ticks()};
     memcpy(origin.run_id, image.run_id, sizeof(origin.run_id));
-    const struct thread_state *parent = thread_self;
+    struct thread_state *parent = thread_self;
     bool parent_recorded = image.trace_path[0] != '\0';
     /* The chunk itself is not mapped here: its offset is kept beside it, in private memory. */
     if (parent != NULL && parent->lanes[0].chunk != NULL) {
@@ -104,6 +117,7 @@ bool image_begin_in_fork_child(void)
     fork_ticks = 0;
     /* The old states stay where they are: a frame of the recorder that was interrupted may still use one. */
     if (parent != NULL && recorder.header != NULL) fork_protect_interrupted_lanes(parent, recorder.header);
+    if (parent != NULL && parent->level == 0) lanes_let_go(parent);
     thread_self = NULL;
     threads_forget();
     chunk_reset_all();

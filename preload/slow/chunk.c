@@ -76,10 +76,17 @@ long pages_populate(void *address, size_t bytes)
     return result;
 }
 
-/* File space for a chunk of BYTES: its offset, or 0 when the limit is reached. */
-static uint64_t chunk_claim(uint64_t bytes)
+/* Whether LANE is of this image and it is recorded. Not so for a frame of the recorder that was interrupted
+ * by a handler that forked, and goes on in the child: its lane belongs to the parent's image. After every
+ * system call that may have been that moment it is asked again, before its result is believed. */
+static bool lane_is_ours(const struct lane *lane)
 {
-    struct trace_header *header = recorder.header;
+    return atomic_load(&image_page.state) == IMAGE_RECORDING && lane->thread == thread_self;
+}
+
+/* File space for a chunk of BYTES: its offset, or 0 when the limit is reached. */
+static uint64_t chunk_claim(struct trace_header *header, uint64_t bytes)
+{
     uint64_t next = __atomic_load_n(&header->next, __ATOMIC_RELAXED);
     for (;;) {
         uint64_t offset = (next + bytes - 1) / bytes * bytes;
@@ -127,6 +134,7 @@ static struct trace_chunk *chunk_map(const struct lane *lane, uint64_t offset)
     uint8_t *base = atomic_load_explicit(&slabs[slab], memory_order_acquire);
     if (base == NULL) {
         long mapped = slab_map(lane, slab * SLAB_BYTES);
+        if (!lane_is_ours(lane)) return NULL;
         if (mapped < 0) {
             recording_stop(TRACE_STOP_NO_MEMORY, mapped);
             return NULL;
@@ -160,9 +168,9 @@ void lane_reset(struct lane *lane, uint64_t ticks)
 static void chunk_seal(struct lane *lane)
 {
     struct trace_chunk *chunk = lane->chunk;
-    uint64_t bytes = chunk->bytes;
+    uint64_t bytes = lane->chunk_bytes;
     lane->filled_bytes += bytes;
-    lane->previous_chunk = chunk->offset;
+    lane->previous_chunk = lane->chunk_offset;
     __atomic_store_n(&chunk->committed, (uint64_t)(lane->at - (uint8_t *)chunk), __ATOMIC_RELEASE);
     atomic_fetch_sub(&resident_bytes, (uint64_t)(lane->populated_end - (uint8_t *)chunk));
     if (lane->large_chunk) atomic_fetch_sub(&large_chunks_live, 1);
@@ -193,36 +201,52 @@ static void event_lost(void)
         counter_add(TRACE_COUNTER_EVENTS_LOST);
 }
 
-static struct trace_chunk *chunk_open(struct lane *lane, uint64_t bytes, uint64_t *offset)
+/* What making room for LANE came to: RESULT of pages_populate. False: recording has stopped, or is not ours.
+ */
+static bool room_was_made(const struct lane *lane, long result)
 {
-    *offset = chunk_claim(bytes);
-    if (*offset == 0 && bytes > TRACE_SMALL_CHUNK_BYTES) { /* the last small piece of the file */
-        bytes = TRACE_SMALL_CHUNK_BYTES;
-        *offset = chunk_claim(bytes);
+    if (!lane_is_ours(lane)) return false;
+    if (result >= 0) return true;
+    recording_stop(result == -ENOMEM ? TRACE_STOP_NO_MEMORY : TRACE_STOP_DISK_FULL, result);
+    return false;
+}
+
+/* A chunk of *BYTES, or of fewer at the file's end, as lane->begun. */
+static bool chunk_open(struct lane *lane, uint64_t *bytes, uint64_t *offset)
+{
+    struct trace_header *header = recorder.header;
+    if (!lane_is_ours(lane)) return false;
+    *offset = chunk_claim(header, *bytes);
+    if (*offset == 0 && *bytes > TRACE_SMALL_CHUNK_BYTES) { /* the last small piece of the file */
+        *bytes = TRACE_SMALL_CHUNK_BYTES;
+        *offset = chunk_claim(header, *bytes);
     }
+    if (!lane_is_ours(lane)) return false;
     if (*offset == 0) {
         counter_add(TRACE_COUNTER_CHUNKS_FAILED);
         recording_stop(TRACE_STOP_LIMIT, 0);
-        return NULL;
+        return false;
     }
     struct trace_chunk *chunk = chunk_map(lane, *offset);
-    if (chunk == NULL) return NULL;
-    long result = pages_populate(chunk, POPULATE_BYTES);
-    if (result < 0) {
-        recording_stop(result == -ENOMEM ? TRACE_STOP_NO_MEMORY : TRACE_STOP_DISK_FULL, result);
-        return NULL;
-    }
-    chunk->bytes = bytes;
-    return chunk;
+    if (chunk == NULL) return false;
+    lane->begun_bytes = *bytes;
+    lane->begun = chunk;
+    atomic_signal_fence(memory_order_seq_cst);
+    return room_was_made(lane, pages_populate(chunk, POPULATE_BYTES));
 }
 
 static bool chunk_begin(struct lane *lane)
 {
     bool large;
     uint64_t offset, bytes = chunk_choose_bytes(lane, &large);
-    struct trace_chunk *chunk = chunk_open(lane, bytes, &offset);
-    if (chunk == NULL) return false;
+    if (!chunk_open(lane, &bytes, &offset)) {
+        lane->begun = NULL;
+        if (large) atomic_fetch_sub(&large_chunks_live, 1);
+        return false;
+    }
     if (lane->chunk != NULL) chunk_seal(lane);
+    struct trace_chunk *chunk = lane->begun;
+    chunk->bytes = bytes;
     chunk->kind = TRACE_CHUNK_LANE;
     chunk->lane = (uint16_t)lane->number;
     chunk->offset = offset;
@@ -238,42 +262,39 @@ static bool chunk_begin(struct lane *lane)
     atomic_fetch_add(&resident_bytes, POPULATE_BYTES);
     lane_reset(lane, chunk->ticks);
     __atomic_store_n(&chunk->magic, TRACE_CHUNK_MAGIC, __ATOMIC_RELEASE);
+    lane->chunk_bytes = bytes;
+    atomic_signal_fence(memory_order_seq_cst);
     lane->chunk = chunk; /* last: what interrupts us sees none, or a complete one */
+    lane->begun = NULL;
     return true;
 }
 
-/* Whether LANE may have more: not when recording is over, nor for a frame of the recorder that was
- * interrupted by a handler that forked, and goes on in the child: its lane belongs to the parent's image. */
 static bool lane_may_grow(const struct lane *lane)
 {
-    if (atomic_load(&image_page.state) != IMAGE_RECORDING || lane->thread != thread_self) return false;
+    if (!lane_is_ours(lane)) return false;
     if (likely(!sandbox_forbids(SANDBOX_CHUNKS))) return true;
     recording_stop(TRACE_STOP_SANDBOX, 0);
     return false;
 }
 
-bool slow_make_room(struct lane *lane, size_t bytes)
+/* More of the chunk at hand. */
+static bool chunk_grow(struct lane *lane, size_t bytes)
 {
-    if (!lane_may_grow(lane)) {
-        event_lost();
-        return false;
-    }
     while (lane->chunk != NULL && (size_t)(lane->populated_end - lane->at) < bytes) {
-        if (lane->populated_end == (uint8_t *)lane->chunk + lane->chunk->bytes) break;
-        long result = pages_populate(lane->populated_end, POPULATE_BYTES);
-        if (result < 0) {
-            recording_stop(result == -ENOMEM ? TRACE_STOP_NO_MEMORY : TRACE_STOP_DISK_FULL, result);
-            break;
-        }
+        if (lane->populated_end == (uint8_t *)lane->chunk + lane->chunk_bytes) return false;
+        if (!room_was_made(lane, pages_populate(lane->populated_end, POPULATE_BYTES))) return false;
         lane->populated_end += POPULATE_BYTES;
         atomic_fetch_add(&resident_bytes, POPULATE_BYTES);
     }
-    if (lane->chunk != NULL && (size_t)(lane->populated_end - lane->at) >= bytes) return true;
-    if (atomic_load(&image_page.state) == IMAGE_OFF || !chunk_begin(lane)) {
-        event_lost();
-        return false;
-    }
-    return true;
+    return lane->chunk != NULL;
+}
+
+bool slow_make_room(struct lane *lane, size_t bytes)
+{
+    if (lane_may_grow(lane) && (chunk_grow(lane, bytes) || (lane_is_ours(lane) && chunk_begin(lane))))
+        return true;
+    event_lost();
+    return false;
 }
 
 static unsigned uleb128_bytes(uint64_t value)

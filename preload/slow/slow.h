@@ -12,12 +12,12 @@
 struct lane;
 struct thread_state;
 
-/* recorder_enter's rest: first event of the process image (fork child), first event of a thread, or not
- * recording (NULL). */
+/* recorder_enter's rest: first event of the process image (fork child); first event of a thread; a first lane
+ * that is busy (the second one, or the first cleared where a handler left it by siglongjmp; NULL at a third
+ * level, which is counted); not recording (NULL). */
 SLOW struct lane *slow_enter(void);
-/* The first lane is busy: the second one, or the first cleared where a handler left it by siglongjmp, or
- * NULL (a third level, counted). */
-SLOW struct lane *slow_enter_nested(struct thread_state *self);
+/* The same for a thread that has made its first lane busy already: that is undone. */
+SLOW struct lane *slow_enter_again(struct thread_state *self);
 
 /* BYTES at lane->at, by populating more of the chunk or by a new chunk. At most 64 KiB less a chunk header
  * may be asked for. False: recording has stopped (the reason is in the header). */

@@ -3,15 +3,16 @@ programs=$BUILD/tests/programs
 recorder=$BUILD/libmemtrace.so
 
 # hostile "claim" COMMAND...: run it plain and recorded (traces/%n.%p.mtr), each at most HOSTILE_SECONDS; stdout,
-# stderr and status must be equal. One claim. The recorded run's are left in recorded.*, the traces in traces/.
+# stderr and status must be equal. HOSTILE_PRELOAD: a library for both runs. One claim. The recorded run's are left in recorded.*, the traces in traces/.
 hostile() {
     hostile_claim=$1
     shift
     rm -rf traces dumps
     mkdir traces
-    timeout -k 5 "${HOSTILE_SECONDS:-60}" "$@" >plain.out 2>plain.err </dev/null
+    timeout -k 5 "${HOSTILE_SECONDS:-60}" env ${HOSTILE_PRELOAD:+LD_PRELOAD=$HOSTILE_PRELOAD} "$@" \
+        >plain.out 2>plain.err </dev/null
     echo $? >plain.status
-    timeout -k 5 "${HOSTILE_SECONDS:-60}" env LD_PRELOAD="$recorder" MEMTRACE_OUTPUT="$PWD/traces/%n.%p.mtr" \
+    timeout -k 5 "${HOSTILE_SECONDS:-60}" env LD_PRELOAD="$recorder${HOSTILE_PRELOAD:+:$HOSTILE_PRELOAD}" MEMTRACE_OUTPUT="$PWD/traces/%n.%p.mtr" \
         MEMTRACE_LIMIT="${HOSTILE_LIMIT:-256M}" "$@" >recorded.out 2>recorded.err </dev/null
     echo $? >recorded.status
     hostile_judge
@@ -19,6 +20,12 @@ hostile() {
 
 # The second half, for tests that run the two themselves.
 hostile_judge() {
+    case $(cat plain.status) in
+    97 | 12[4567])
+        fail "$hostile_claim: the program itself cannot be run"
+        return
+        ;;
+    esac
     if cmp -s plain.out recorded.out && cmp -s plain.err recorded.err && cmp -s plain.status recorded.status; then
         pass "$hostile_claim: as without the recorder"
     else
