@@ -53,8 +53,8 @@ static bool thread_start_write(struct lane *lane, uint64_t ticks)
     struct extension start = {.type = TRACE_THREAD_START, .ticks = ticks, .fields = fields, .count = 6};
     lane->serial = self->serial;
     if (!extension_write(lane, &start)) return false;
-    lane_reset(lane, ticks);
-    lane->entry_chunk = UINT64_MAX; /* a second lane says its place anew at its next run */
+    lane_reset(lane, lane->previous_ticks); /* not TICKS: the record may have begun a chunk, which is later */
+    lane->entry_chunk = UINT64_MAX;         /* a second lane says its place anew at its next run */
     return true;
 }
 
