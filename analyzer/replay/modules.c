@@ -3,8 +3,8 @@
 #include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
-#include <uthash.h>
 #include "replay/stack_tree.h"
+#include "util/hash_table.h"
 #include "util/memory.h"
 
 /* All records' bounds, sorted, cut the addresses into segments, and a segment tree says which record was

@@ -2,8 +2,8 @@
 
 #include <stdlib.h>
 #include <string.h>
-#include <uthash.h>
 #include "replay/live_map.h"
+#include "util/hash_table.h"
 #include "util/memory.h"
 
 #define FRAME_CACHE 4096u
