@@ -193,6 +193,9 @@ demo: ## install, build, trace the scanner on real prompts, analyze, plot (build
 	$(Q)$(MAKE) --no-print-directory build
 	$(Q)BUILD='$(abspath $(BUILD))' DEMO='$(DEMO)' PROMPTS='$(DEMO_PROMPTS)' .ci/demo
 
+docs-images: demo ## the pictures and the report that README.md shows
+	$(Q)DEMO='$(DEMO)' .ci/docs_images
+
 # --- style and static checks -------------------------------------------------------------------
 SOURCES := $(sort $(shell find preload analyzer target tests -name '*.[ch]' -o -name '*.cpp'))
 LINTED := $(PRELOAD_SOURCES) $(ANALYZER_SOURCES) $(TARGET_SOURCES)
@@ -262,5 +265,5 @@ ifneq ($(MAKECMDGOALS),clean)
 include $(BUILD)/tests/rules.mk
 endif
 .PHONY: all build clean help check bench check-kill check-asan check-fresh test-programs test-units deps deps-lint \
-  deps-bench demo format format-check lint lint-includes lint-hot lint-tidy lint-cppcheck install uninstall
+  deps-bench demo docs-images format format-check lint lint-includes lint-hot lint-tidy lint-cppcheck install uninstall
 .SECONDARY: $(TEST_UNITS:.t=_test.o)

@@ -1,12 +1,12 @@
 #!/usr/bin/env python3
-"""recorder.py [--rounds N] [--quick] [--csv FILE]: what recording costs, in paired, interleaved runs.
+"""recorder.py [--rounds N] [--quick] [--only LOAD]: what recording costs, in paired, interleaved runs.
 
 Each load runs plain, under libmemtrace.so and under heaptrack (where it is installed), in turn, N rounds (default
 5); a round's ratios are to the plain run of the same round. The CSV has one row a load and tool: median and
 smallest and largest of wall and CPU ratio, median peak RSS ratio, trace bytes. heaptrack's figures are of the
 traced program and its interpreter together, as its user waits for both; its CPU counts both, too. A load on which
 heaptrack dies (1.4.0's interpreter does, of std::bad_alloc, on the one with 1,000 stacks) has no row of it.
-BUILD: the build directory, default build.
+Written to BUILD/bench, with a chart. BUILD: the build directory, default build.
 """
 
 import argparse
@@ -103,12 +103,36 @@ def summarize(name, rounds):
         }
 
 
+def write_chart_csv(path, rows):
+    """One row a load, for plots/recorder_cost.gp."""
+    ratios = {}
+    for one in rows:
+        ratios.setdefault(one["load"], {})[one["tool"]] = one["wall_ratio"]
+    with open(path, "w", encoding="utf-8", newline="") as output:
+        writer = csv.writer(output, lineterminator="\n")
+        writer.writerow(["load", "memtrace_wall_ratio", "heaptrack_wall_ratio"])
+        for load, tools in ratios.items():
+            writer.writerow([load.replace(",", ""), tools["memtrace"], tools.get("heaptrack", "none")])
+
+
+def write_results(folder, rows):
+    os.makedirs(folder, exist_ok=True)
+    with open(f"{folder}/recorder.csv", "w", encoding="utf-8", newline="") as table:
+        for output in sys.stdout, table:
+            writer = csv.DictWriter(output, fieldnames=list(rows[0]), lineterminator="\n")
+            writer.writeheader()
+            writer.writerows(rows)
+    write_chart_csv(f"{folder}/recorder_cost.csv", rows)
+    script = os.path.join(os.path.dirname(__file__), "../../plots/recorder_cost.gp")
+    subprocess.check_call(["gnuplot", "-c", script, f"{folder}/recorder_cost.csv", f"{folder}/recorder_cost.png"])
+    sys.stderr.write(f"written: {folder}/recorder.csv, recorder_cost.csv, recorder_cost.png\n")
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__.split("\n", maxsplit=1)[0])
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--quick", action="store_true", help="a tenth of the load, 3 rounds")
     parser.add_argument("--only", help="one load by name")
-    parser.add_argument("--csv", help="write the table here, too")
     options = parser.parse_args()
     build = os.path.abspath(os.environ.get("BUILD", "build"))
     with_heaptrack = shutil.which("heaptrack") is not None
@@ -124,11 +148,7 @@ def main():
             count = 3 if options.quick else options.rounds
             rounds = [measure(command, environment, build, scratch, with_heaptrack) for _ in range(count)]
             rows.extend(summarize(name, rounds))
-    for output in [sys.stdout] + ([open(options.csv, "w", encoding="utf-8", newline="")] if options.csv else []):
-        writer = csv.DictWriter(output, fieldnames=list(rows[0]), lineterminator="\n")
-        writer.writeheader()
-        writer.writerows(rows)
-        output.flush()
+    write_results(os.path.join(build, "bench"), rows)
     return 0
 
 
