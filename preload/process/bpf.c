@@ -113,8 +113,10 @@ static bool step(struct machine *machine, const struct sock_filter *at, const st
     case BPF_MISC:
         if (BPF_MISCOP(at->code) == BPF_TAX)
             machine->x = machine->a;
-        else
+        else if (BPF_MISCOP(at->code) == BPF_TXA)
             machine->a = machine->x;
+        else
+            return false;
         return true;
     default:
         return false;

@@ -115,7 +115,11 @@ void config_read(char *const *environment, bool secure)
         config.use_libunwind = true;
     else if (value != NULL && *value != '\0' && strcmp(value, "cfi") != 0)
         complain("MEMTRACE_UNWINDER", value, "cfi or libunwind are allowed, cfi used");
-    copy(config.images, sizeof(config.images), environment_get(environment, "MEMTRACE_IMAGES"));
+    value = environment_get(environment, "MEMTRACE_IMAGES");
+    if (value != NULL && *value != '\0' && !copy(config.images, sizeof(config.images), value)) {
+        complain("MEMTRACE_IMAGES", value, "255 characters are allowed, no image recorded");
+        memcpy(config.images, ",", 2); /* a pattern that matches no name */
+    }
     copy(config.status, sizeof(config.status), environment_get(environment, "MEMTRACE_STATUS"));
     copy(config.tunables, sizeof(config.tunables), environment_get(environment, "GLIBC_TUNABLES"));
 }
