@@ -1,7 +1,7 @@
 # Memory over time: live heap and RSS, marks as labelled lines.
 # Data: timeline.csv, as by `memtrace plot` or `memtrace timeline --format csv TRACE`. Columns used: time_ns,
 # live_bytes, rss_bytes (empty: no sample at that moment), mark (empty: none), and, where there is such a column,
-# recorder_rss_bytes: what of RSS is the recorder's own, which is not the program's and is taken off.
+# recorder_rss_bytes: what of RSS is the recorder's own (empty: unknown), which is not the program's and is taken off.
 #   gnuplot -c timeline.gp timeline.csv timeline.svg|timeline.png [PROGRAM]
 here = ""
 do for [i = 1:strlen(ARG0)] { if (ARG0[i:i] eq "/") { here = ARG0[1:i] } }
@@ -14,8 +14,9 @@ mark_column = 1; recorder_column = 0; rows = 0; samples = 0; end_ns = 1.0; most 
 larger(a, b) = a > b ? a : b
 see(time, live) = (mark_column = numbered("mark"), recorder_column = numbered("recorder_rss_bytes"), rows = rows + 1, end_ns = larger(end_ns, time), \
     most = larger(most, live), peak = live > peak ? (peak_ns = time, live) : peak, 0)
-program_rss(rss) = recorder_column > 0 ? rss - column(recorder_column) : rss
 # An empty field is NaN, which equals nothing.
+known(bytes) = bytes == bytes ? bytes : 0
+program_rss(rss) = recorder_column > 0 ? rss - known(column(recorder_column)) : rss
 see_rss(rss) = rss == rss ? (samples = samples + 1, most = larger(most, rss), 0) : NaN
 set table "/dev/null"
 plot csv using (see(column("time_ns"), column("live_bytes"))):(0), \

@@ -13,7 +13,9 @@ static const struct options_usage usage = {
     .command = "timeline",
     .operands = "TRACE...",
     .help = "Live bytes and blocks, allocations so far, RSS and marks over time",
-    .details = "Peaks are exact however few rows there are. rss_bytes stands where the trace has a sample.\n",
+    .details =
+        "Peaks are exact however few rows there are. rss_bytes stands where the trace has a sample, and\n"
+        "recorder_rss_bytes says what of it is the recorder's own, as it said last.\n",
     .entries = entries,
     .entry_count = sizeof entries / sizeof *entries,
     .operands_min = 1,

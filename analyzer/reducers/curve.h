@@ -12,8 +12,9 @@ struct curve_point {
     uint64_t sequence; /* of the event: orders points of one moment */
     uint64_t value;    /* what the curve is of */
     uint64_t live_bytes, live_blocks, allocated_bytes, allocations;
-    uint64_t rss_bytes; /* 0: no sample */
-    const char *mark;   /* NULL: no mark */
+    uint64_t rss_bytes;      /* 0: no sample */
+    uint64_t recorder_bytes; /* of rss_bytes; 0: unknown */
+    const char *mark;        /* NULL: no mark */
 };
 
 struct curve_stretch {

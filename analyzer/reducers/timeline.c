@@ -1,7 +1,11 @@
 /* timeline: the heap and RSS over time in a bounded number of rows. Of every stretch of time the rows with
  * the least, the greatest and the last live_bytes are kept (so peaks are exact), the same of RSS samples, and
- * marks; allocated_bytes and allocations are totals up to the row. RSS is of the samples from outside where
- * there are any, else of the recorder's own. */
+ * marks; allocated_bytes and allocations are totals up to the row.
+ *
+ * recorder_rss_bytes is what of rss_bytes the recorder said to be its own, last before the row. Only its own
+ * samples say that, so they are taken while there are any; those from outside after the last of them (a
+ * program with threads has no others), and where hardly an event came in between: a program at rest takes no
+ * samples itself, and the recorder's pages are as they were. */
 #include <stdlib.h>
 #include <string.h>
 #include "reducers/curve.h"
@@ -15,23 +19,27 @@ static const struct result_column columns[] = {
     {"allocated_bytes", VALUE_INTEGER, UNIT_BYTES, "allocated"},
     {"allocations", VALUE_INTEGER, UNIT_COUNT, "allocations"},
     {"rss_bytes", VALUE_INTEGER, UNIT_BYTES, "RSS"},
+    {"recorder_rss_bytes", VALUE_INTEGER, UNIT_BYTES, "of it the recorder's"},
     {"mark", VALUE_TEXT, UNIT_NONE, "mark"},
 };
 enum { COLUMNS = sizeof(columns) / sizeof(columns[0]) };
 enum { ROWS = 2000, LEAST_ROWS = 16 };
+enum { FEW_CALLS = 64 }; /* their records change the recorder's pages by next to nothing */
 
 struct timeline {
     const struct replay *replay;
     size_t rows;
     struct curve live, inside, outside;
-    bool has_outside;
+    uint64_t recorder_bytes;   /* as the recorder said last; 0: not yet */
+    uint64_t inside_until;     /* ticks of its last sample, */
+    uint64_t inside_calls;     /* and the heap's allocations and frees at it */
     struct curve_point *marks; /* their texts are the timeline's */
     size_t mark_count, most_marks;
     uint64_t mark_stride, marks_seen; /* when there are too many marks, every mark_stride-th is kept */
 };
 
-/* Of N rows: half for live bytes (3 a stretch), a quarter for samples, an eighth for marks, 2 for the ends.
- */
+/* Of N rows: half for live bytes (3 a stretch), three sixteenths for samples of each origin, an eighth for
+ * marks, 2 for the ends. */
 static void *timeline_begin(const struct replay *replay, const struct analysis_options *options)
 {
     struct timeline *t = memory_new(1, sizeof(*t));
@@ -41,8 +49,8 @@ static void *timeline_begin(const struct replay *replay, const struct analysis_o
     t->rows = options->timeline_rows ? options->timeline_rows : ROWS;
     if (t->rows < LEAST_ROWS) t->rows = LEAST_ROWS;
     t->live = curve_new(start, t->rows / 6);
-    t->inside = curve_new(start, t->rows / 12);
-    t->outside = curve_new(start, t->rows / 12);
+    t->inside = curve_new(start, t->rows / 16);
+    t->outside = curve_new(start, t->rows / 16);
     t->most_marks = t->rows / 8;
     t->marks = memory_new(t->most_marks, sizeof(*t->marks));
     t->mark_stride = 1;
@@ -68,11 +76,17 @@ static void timeline_sample(struct timeline *t, const struct event *e)
 {
     bool outside = e->sample.reason == TRACE_SAMPLE_OUTSIDE;
     struct curve_point point = point_now(t);
+    uint64_t calls = t->replay->heap.allocations + t->replay->heap.frees;
 
+    if (e->sample.recorder_bytes) t->recorder_bytes = e->sample.recorder_bytes;
     if (!e->sample.rss_bytes) return;
     point.value = point.rss_bytes = e->sample.rss_bytes;
-    curve_add(outside ? &t->outside : &t->inside, &point);
-    t->has_outside |= outside;
+    point.recorder_bytes = t->recorder_bytes;
+    if (!outside) {
+        t->inside_until = point.ticks;
+        t->inside_calls = calls;
+    }
+    curve_add(outside && calls - t->inside_calls > FEW_CALLS ? &t->outside : &t->inside, &point);
 }
 
 /* Too many marks to keep: every second one goes, and from now on every second one comes. */
@@ -137,7 +151,19 @@ static void add_row(const struct timeline *t, struct result *result, const struc
     row[3] = value_of(point->allocated_bytes);
     row[4] = value_of(point->allocations);
     if (point->rss_bytes) row[5] = value_of(point->rss_bytes);
-    row[6] = mark;
+    if (point->rss_bytes && point->recorder_bytes) row[6] = value_of(point->recorder_bytes);
+    row[7] = mark;
+}
+
+/* What the samples say, into POINTS; how many. */
+static size_t sample_points(const struct timeline *t, struct curve_point *points)
+{
+    size_t count = curve_points(&t->inside, points), kept = count;
+    size_t all = count + curve_points(&t->outside, points + count);
+
+    for (size_t i = count; i < all; i++)
+        if (points[i].ticks > t->inside_until) points[kept++] = points[i];
+    return kept;
 }
 
 static struct result *timeline_finish(void *state)
@@ -149,7 +175,7 @@ static struct result *timeline_finish(void *state)
 
     points[count++] = (struct curve_point){.ticks = trace_header(t->replay->trace)->start_ticks};
     count += curve_points(&t->live, points + count);
-    count += curve_points(t->has_outside ? &t->outside : &t->inside, points + count);
+    count += sample_points(t, points + count);
     for (size_t i = 0; i < t->mark_count; i++)
         points[count++] = t->marks[i];
     points[count] = point_now(t);

@@ -94,7 +94,8 @@ like "$(svg_texts marks.svg)" '^RSS \(not sampled\)$' "RSS without samples is sa
 
 # RSS as the program has it: what is the recorder's own is taken off.
 printf '%s\n' time_ns,live_bytes,live_blocks,allocated_bytes,allocations,rss_bytes,recorder_rss_bytes,mark \
-    0,10,1,10,1,9437184,8388608, 1000000,20,2,20,2,9437184,8388608,main >recorder.csv
+    0,10,1,10,1,9437184,8388608, 1000000,20,2,20,2,9437184,8388608,main 1000000,20,2,20,2,,, \
+    1000001,20,2,20,2,1048576,, >recorder.csv
 ok "RSS with the recorder's share" gnuplot -c "$plots/timeline.gp" recorder.csv recorder.svg
 like "$(svg_texts recorder.svg)" "^RSS without the recorder's own\$" "is said to be without it"
 unlike "$(svg_texts recorder.svg)" '^[2-9]$' "and drawn without it: 1 MiB of 9"

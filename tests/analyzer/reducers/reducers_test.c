@@ -463,6 +463,56 @@ static void a_long_timeline_is_bounded(void **state)
     }
 }
 
+/* The rows of RSS, as "time:rss-recorder ". */
+static void assert_rss(const struct result *result, const char *expected)
+{
+    char text[256] = "";
+
+    for (size_t i = 0; i < result->row_count; i++) {
+        struct result_value rss = result_get(result, i, "rss_bytes"),
+                            recorder = result_get(result, i, "recorder_rss_bytes");
+        size_t used = strlen(text);
+        if (rss.is_null) {
+            assert_no_value(result, i, "recorder_rss_bytes");
+            continue;
+        }
+        snprintf(text + used, sizeof(text) - used, "%d:%d-%d ", (int)integer(result, i, "time_ns"),
+                 (int)rss.integer, recorder.is_null ? -1 : (int)recorder.integer);
+    }
+    assert_string_equal(text, expected);
+}
+
+static void the_timeline_tells_the_recorders_pages(void **state)
+{
+    struct builder b = builder_new();
+    int lane = builder_lane(&b, 1);
+    int outside = builder_chunk(&b, TRACE_CHUNK_OUTSIDE, 0, 0, -1, 0);
+    struct result *r;
+
+    (void)state;
+    builder_sample(&b, lane, 1000, TRACE_SAMPLE_RUNNING, 5000, 0, 600);
+    for (uint64_t i = 0; i < 100; i++)
+        builder_malloc(&b, lane, 2000 + i, 0x1000 + 16 * i, 10, 0x1);
+    builder_sample(&b, outside, 3000, TRACE_SAMPLE_OUTSIDE, 6000, 0, 0); /* of the recorder's nobody knows */
+    builder_sample(&b, lane, 4000, TRACE_SAMPLE_RUNNING, 7000, 0, 900);
+    builder_malloc(&b, lane, 4100, 0x10000, 10, 0x1);
+    builder_sample(&b, outside, 5000, TRACE_SAMPLE_OUTSIDE, 9000, 0, 0); /* the program is at rest */
+    builder_sample(&b, lane, 6000, TRACE_SAMPLE_EXIT, 8000, 0, 900);
+    for (uint64_t i = 0; i < 100; i++)
+        builder_malloc(&b, lane, 7000 + i, 0x20000 + 16 * i, 10, 0x1);
+    builder_sample(&b, outside, 8000, TRACE_SAMPLE_OUTSIDE, 8500, 0, 0); /* no other sample comes */
+    r = analyze(&b, "timeline");
+    assert_rss(r, "1000:5000-600 4000:7000-900 5000:9000-900 6000:8000-900 8000:8500-900 ");
+    result_free(r);
+
+    b = builder_new();
+    outside = builder_chunk(&b, TRACE_CHUNK_OUTSIDE, 0, 0, -1, 0);
+    builder_sample(&b, outside, 1000, TRACE_SAMPLE_OUTSIDE, 6000, 0, 0);
+    r = analyze(&b, "timeline");
+    assert_rss(r, "1000:6000--1 ");
+    result_free(r);
+}
+
 static void an_unknown_reducer_is_refused(void **state)
 {
     const char *names[] = {"metrics", "nonsense"};
@@ -499,6 +549,7 @@ int main(void)
         cmocka_unit_test(threads_are_counted_where_they_act),
         cmocka_unit_test(a_short_timeline_has_every_event),
         cmocka_unit_test(a_long_timeline_is_bounded),
+        cmocka_unit_test(the_timeline_tells_the_recorders_pages),
         cmocka_unit_test(an_unknown_reducer_is_refused),
     };
 
