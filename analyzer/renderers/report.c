@@ -101,14 +101,32 @@ static void report_what_ran(const struct report *report)
                  started, NS(number(report, "duration_ns")), exit_words(report, line, sizeof line));
 }
 
+/* Of stopped_because, for a person: what is at fault, and where there is something to do, what. */
+static const char *stop_words(const char *reason)
+{
+    static const struct {
+        const char *reason, *words;
+    } known[] = {
+        {"limit", "recording stopped before the program did: the file reached its limit (MEMTRACE_LIMIT)"},
+        {"disk_full", "recording stopped before the program did: the disk was full"},
+        {"no_memory", "recording stopped before the program did: there was no memory for it (RLIMIT_AS?)"},
+        {"sandbox", "recording stopped before the program did: its sandbox forbids the recorder's calls"},
+        {"internal", "recording stopped before the program did: a fault of the recorder's own"},
+        {"cut", "the file's end is missing: it is shorter than what was recorded"},
+        {"damaged", "the file is damaged: some of what was recorded cannot be read"},
+    };
+    for (size_t i = 0; i < sizeof known / sizeof *known; i++)
+        if (strcmp(reason, known[i].reason) == 0) return known[i].words;
+    return "recording stopped before the program did, for a reason that a later recorder knows";
+}
+
 static void report_completeness(const struct report *report)
 {
     struct output *output = report->output;
     struct result_value complete = metric(report, "complete");
     int64_t lost = number(report, "events_lost"), truncated = number(report, "truncated_stacks");
     if (!complete.is_null && !complete.boolean)
-        output_print(output, "  NOT COMPLETE: recording stopped before the program did: %s\n",
-                     text(report, "stopped_because"));
+        output_print(output, "  NOT COMPLETE: %s\n", stop_words(text(report, "stopped_because")));
     else
         output_print(output, "  complete: %s events%s\n", COUNT(number(report, "events")),
                      lost == 0 ? ", none lost" : "");
@@ -119,7 +137,7 @@ static void report_completeness(const struct report *report)
         output_print(output, "  %s stack%s deeper than the recorder's limit: outermost frames are missing\n",
                      COUNT(truncated), plural(truncated));
     if (report->facts->damaged_chunks > 0)
-        output_print(output, "  the file is damaged in %s place%s: what is readable is shown\n",
+        output_print(output, "  damaged in %s place%s: what is readable is shown\n",
                      COUNT((int64_t)report->facts->damaged_chunks),
                      plural((int64_t)report->facts->damaged_chunks));
     if (report->facts->fork_child)

@@ -33,6 +33,22 @@ record quiet.mtr "$programs/quiet"
 like "$(cat quiet.txt)" "No allocation was recorded" "a trace without events is explained"
 like "$(cat quiet.txt)" "memtrace run -- PROGRAM" "with what to do"
 
+# What is not whole: the recording, or the file.
+MEMTRACE_LIMIT=512K record limit.mtr "$programs/ten_million" 300000 >/dev/null
+like "$("$memtrace" report limit.mtr)" "NOT COMPLETE: recording stopped .*reached its limit" "the limit is told"
+cp leak.mtr cut.mtr
+chmod u+w cut.mtr
+truncate -s 70000 cut.mtr
+"$memtrace" report cut.mtr >cut.txt
+like "$(cat cut.txt)" "NOT COMPLETE: the file's end is missing" "a file that was cut is at fault itself"
+cp leak.mtr damaged.mtr
+chmod u+w damaged.mtr
+printf '\014' | dd of=damaged.mtr bs=1 seek=$((65536 + 128)) conv=notrunc status=none
+"$memtrace" report damaged.mtr >damaged.txt
+like "$(cat damaged.txt)" "NOT COMPLETE: the file is damaged" "and so is a damaged one"
+like "$(cat damaged.txt)" "damaged in 1 place:" "with the number of places"
+unlike "$(cat cut.txt damaged.txt)" "recording stopped" "the recorder did its work"
+
 # Another build of the program on disk: no names are guessed, and it is said.
 cp "$programs/leak_c" copy
 record copy.mtr ./copy >/dev/null
