@@ -14,7 +14,9 @@ samples() { # TRACE: the samples from outside, one a line: NS rss peak pss uss
 is "$? $(cat out)" "0 grown" "the program runs"
 is "$(cat err)" "memtrace: recorded; see: memtrace report grows.mtr" "one line says where the trace is and what to do next"
 samples grows.mtr >seen
-ok "there are about a hundred samples a second ($(wc -l <seen) in 1.2 s)" test "$(wc -l <seen)" -ge 40 -a "$(wc -l <seen)" -le 135
+# Every 10 ms, after a dozen in the first 40; a busy machine lets some go by and makes the program last longer.
+most=$(awk 'NR == 1 { first = $1 } END { print int(($1 - first) / 10000000) + 13 }' seen)
+ok "there are about a hundred samples a second ($(wc -l <seen); at most $most)" test "$(wc -l <seen)" -ge 40 -a "$(wc -l <seen)" -le "$most"
 ok "in the order of time" sh -c 'cut -d" " -f1 seen | sort -n -c'
 top=$(cut -d' ' -f2 seen | sort -n | tail -n 1)
 ok "the largest RSS is the 64 MiB and little more ($top)" test "$top" -ge $((64 << 20)) -a "$top" -le $((80 << 20))
@@ -32,17 +34,18 @@ readers_agree grows.mtr "both readers read it alike"
 # --- A killed program: the recorder could neither write an end nor trim ---
 "$memtrace" run -q -o killed.mtr -- sh -c "exec '$programs/grows' 48 100000" &
 runner=$!
-for _ in $(seq 100); do
+untrimmed=100000000 # a running process's file is as large as its cap: most of a disk, or much of a small one
+for _ in $(seq 400); do
     sleep 0.05
-    [ -e killed.1.mtr ] && break
+    before=$(stat -c %s killed.1.mtr 2>/dev/null || echo 0)
+    [ "$before" -gt $untrimmed ] && break
 done
-before=$(stat -c %s killed.1.mtr)
 sleep 0.5
 kill -KILL "$(pgrep -P $runner)"
 wait $runner
 is $? 137 "killed: 128 + 9"
 is "$(header_field exit.kind killed.1.mtr) $(header_field exit.code killed.1.mtr)" "5 9" "the trace says by what"
-ok "and is cut from $before to $(stat -c %s killed.1.mtr) bytes" test "$before" -gt 1000000000 -a "$(stat -c %s killed.1.mtr)" -lt 10000000
+ok "and is cut from $before to $(stat -c %s killed.1.mtr) bytes" test "$before" -gt $untrimmed -a "$(stat -c %s killed.1.mtr)" -lt 10000000
 is "$(stat -c %a killed.1.mtr) $(header_field next killed.1.mtr)" "400 $(stat -c %s killed.1.mtr)" "read-only, up to its last chunk"
 ok "with samples" test "$(samples killed.1.mtr | wc -l)" -gt 10
 ok "with a peak" test "$(header_field exit.peak_rss_bytes killed.1.mtr)" -gt 1000000
@@ -62,10 +65,13 @@ for trace in memtrace.ends.*.mtr; do
     is "$(header_field next "$trace")" "$(stat -c %s "$trace")" "the trace of a finished process is cut ($(header_field exit.kind "$trace"))"
 done
 running=$(ls memtrace.signal_log.*.mtr)
-ok "the trace of one that runs on is not touched" test "$(stat -c %s "$running")" -gt 1000000000
+ok "the trace of one that runs on is not touched" test "$(stat -c %s "$running")" -gt $untrimmed
 pid=$(sed -n 's/ready //p' log)
 kill -s RTMIN "$pid"
-while kill -0 "$pid" 2>/dev/null; do sleep 0.1; done
+for _ in $(seq 200); do
+    [ "$(stat -c %s "$running")" -gt $untrimmed ] || break
+    sleep 0.1
+done
 is "$(stat -c %s "$running")" "$(header_field next "$running")" "until it ends"
 cd ..
 
