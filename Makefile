@@ -48,10 +48,11 @@ $(BUILD)/preload/%.o: preload/%.c Makefile $(BUILD)/flags
 $(BUILD)/preload/%.o: preload/%.S Makefile $(BUILD)/flags
 	@mkdir -p $(@D)
 	$(call say,AS,$<)$(CC) $(CPPFLAGS) $(PRELOAD_INCLUDES) -fPIC -MMD -MP -c -o $@ $<
-# -z now: no lazy binding inside malloc. -z nodelete: a dlclose must never unmap the hooks.
+# -z now: no lazy binding inside malloc. -z nodelete: a dlclose must never unmap the hooks. What runs while
+# this is built again keeps the old file, whole, as with the programs.
 $(BUILD)/libmemtrace.so: $(PRELOAD_OBJECTS) preload/hot/exports.map
 	$(call say,LINK,$@)$(CC) $(CFLAGS) -shared -Wl,-z,now -Wl,-z,relro -Wl,-z,nodelete -Wl,-z,defs -Wl,--build-id \
-	  -Wl,--version-script=preload/hot/exports.map -Wl,-soname,libmemtrace.so $(LDFLAGS) -o $@ $(PRELOAD_OBJECTS)
+	  -Wl,--version-script=preload/hot/exports.map -Wl,-soname,libmemtrace.so $(LDFLAGS) -o $@.new $(PRELOAD_OBJECTS) && mv -f $@.new $@
 
 # --- analyzer: memtrace ------------------------------------------------------------------------
 ANALYZER_SOURCES := $(wildcard analyzer/*.c analyzer/*/*.c)
@@ -63,7 +64,7 @@ $(BUILD)/analyzer/%.o: analyzer/%.c Makefile $(BUILD)/flags
 	@mkdir -p $(@D)
 	$(call say,CC,$<)$(CC) $(CPPFLAGS) $(STANDARD) $(WARNINGS) $(OPTIMIZE) $(CFLAGS) $(SANITIZE) -Ianalyzer -Ipreload/include -MMD -MP -c -o $@ $<
 $(BUILD)/memtrace: $(ANALYZER_OBJECTS)
-	$(call say,LINK,$@)$(CC) $(CFLAGS) $(SANITIZE) $(LDFLAGS) -o $@ $(ANALYZER_OBJECTS) $(ANALYZER_LIBS) $(LDLIBS)
+	$(call say,LINK,$@)$(CC) $(CFLAGS) $(SANITIZE) $(LDFLAGS) -o $@.new $(ANALYZER_OBJECTS) $(ANALYZER_LIBS) $(LDLIBS) && mv -f $@.new $@
 
 # --- target: scanner ---------------------------------------------------------------------------
 TARGET_SOURCES := $(wildcard target/lib/*.c target/cli/*.c)
@@ -80,7 +81,7 @@ $(BUILD)/target/lib/rules_builtin.c: target/rules/embed.sh $(TARGET_RULES)
 $(BUILD)/target/lib/rules_builtin.o: $(BUILD)/target/lib/rules_builtin.c Makefile
 	$(call say,CC,$<)$(CC) $(CPPFLAGS) $(STANDARD) $(WARNINGS) $(OPTIMIZE) $(CFLAGS) -Itarget/lib -Itarget/include -MMD -MP -c -o $@ $<
 $(BUILD)/scanner: $(TARGET_OBJECTS)
-	$(call say,LINK,$@)$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $(TARGET_OBJECTS) $(TARGET_LIBS) $(LDLIBS)
+	$(call say,LINK,$@)$(CC) $(CFLAGS) $(LDFLAGS) -o $@.new $(TARGET_OBJECTS) $(TARGET_LIBS) $(LDLIBS) && mv -f $@.new $@
 
 # --- tests -------------------------------------------------------------------------------------
 # Shell tests are tests/**/X.t; C tests tests/**/X_test.c -> build/tests/**/X.t; what they run is
@@ -105,20 +106,20 @@ $(BUILD)/tests/%_test.o: tests/%_test.c Makefile $(BUILD)/flags
 	@mkdir -p $(@D)
 	$(call say,CC,$<)$(CC) $(CPPFLAGS) $(STANDARD) $(WARNINGS) -O1 $(CFLAGS) $(SANITIZE) $(TEST_INCLUDES) -MMD -MP -c -o $@ $<
 $(BUILD)/tests/%.t: $(BUILD)/tests/%_test.o
-	$(call say,LINK,$@)$(CC) $(CFLAGS) $(SANITIZE) $(LDFLAGS) -o $@ $(filter %.o,$^) $(filter %.a,$^) $(TEST_LIBS) $(TEST_LINK) $(LDLIBS)
+	$(call say,LINK,$@)$(CC) $(CFLAGS) $(SANITIZE) $(LDFLAGS) -o $@.new $(filter %.o,$^) $(filter %.a,$^) $(TEST_LIBS) $(TEST_LINK) $(LDLIBS) && mv -f $@.new $@
 $(BUILD)/analyzer.a: $(filter-out $(BUILD)/analyzer/main.o,$(ANALYZER_OBJECTS))
 	$(call say,AR,$@)rm -f $@; $(AR) rcs $@ $^
 $(BUILD)/target.a: $(filter $(BUILD)/target/lib/%,$(TARGET_OBJECTS))
 	$(call say,AR,$@)rm -f $@; $(AR) rcs $@ $^
 $(BUILD)/tests/programs/lib%.so: tests/programs/lib%.c Makefile $(BUILD)/flags
 	@mkdir -p $(@D)
-	$(call say,CC,$<)$(CC) -std=gnu11 $(PROGRAM_FLAGS) -fPIC -shared -MMD -MP -MF $(@:.so=.d) -o $@ $< $(program_flags)
+	$(call say,CC,$<)$(CC) -std=gnu11 $(PROGRAM_FLAGS) -fPIC -shared -MMD -MP -MF $(@:.so=.d) -MT $@ -o $@.new $< $(program_flags) && mv -f $@.new $@
 $(BUILD)/tests/programs/%: tests/programs/%.c Makefile $(BUILD)/flags
 	@mkdir -p $(@D)
-	$(call say,CC,$<)$(CC) -std=gnu11 $(PROGRAM_FLAGS) -MMD -MP -MF $@.d -MT $@ -o $@ $< $(program_flags)
+	$(call say,CC,$<)$(CC) -std=gnu11 $(PROGRAM_FLAGS) -MMD -MP -MF $@.d -MT $@ -o $@.new $< $(program_flags) && mv -f $@.new $@
 $(BUILD)/tests/programs/%: tests/programs/%.cpp Makefile $(BUILD)/flags
 	@mkdir -p $(@D)
-	$(call say,CXX,$<)$(CXX) -std=gnu++17 $(PROGRAM_FLAGS) -MMD -MP -MF $@.d -MT $@ -o $@ $< $(program_flags)
+	$(call say,CXX,$<)$(CXX) -std=gnu++17 $(PROGRAM_FLAGS) -MMD -MP -MF $@.d -MT $@ -o $@.new $< $(program_flags) && mv -f $@.new $@
 
 # Which objects a C test is linked with is said in the test itself.
 $(BUILD)/tests/rules.mk: tests/lib/test_rules.sh $(TEST_SOURCES)
