@@ -23,8 +23,8 @@ static inline uint8_t *encode_uleb128(uint8_t *at, uint64_t value)
 }
 
 /* The code of ADDRESS at AT; the byte behind it. At most 12 bytes. SLOTS has 1 << BITS places. */
-static inline uint8_t *encode_address(uint8_t *at, struct address_cache *cache, uint64_t *slots, uint64_t address,
-                                      unsigned shift, unsigned bits)
+static inline uint8_t *encode_address(uint8_t *at, struct address_cache *cache, uint64_t *slots,
+                                      uint64_t address, unsigned shift, unsigned bits)
 {
     const uint64_t count = 1u << bits;
     unsigned slot = trace_cache_slot(address, shift, bits);

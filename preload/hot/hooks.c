@@ -22,8 +22,8 @@ static inline uint8_t log2_rounded_up(size_t alignment)
     return (uint8_t)(bits > 63 ? 63 : bits);
 }
 
-static inline __attribute__((always_inline)) void allocated(unsigned operation, unsigned entry, size_t alignment,
-                                                            size_t size, void *block)
+static inline __attribute__((always_inline)) void allocated(unsigned operation, unsigned entry,
+                                                            size_t alignment, size_t size, void *block)
 {
     if (unlikely(atomic_load_explicit(&recorder.paused, memory_order_relaxed))) return;
     struct unwind_registers from = frame_of_caller();
@@ -62,7 +62,7 @@ EXPORT void *calloc(size_t count, size_t size)
     return block;
 }
 
-/* A block given to realloc or reallocarray is gone before the call and, when that fails, restored after it. */
+/* A block given to realloc or reallocarray is gone before the call, and restored after it when that fails. */
 static inline __attribute__((always_inline)) void reallocated(unsigned operation, unsigned entry, void *old,
                                                               size_t size, void *block, int errno_before)
 {
@@ -94,8 +94,8 @@ EXPORT void *realloc(void *old, size_t size)
     return block;
 }
 
-/* glibc's reallocarray calls realloc through its PLT, that is, our hook: passed on as it is, the call would be
- * recorded twice. All allocators define it as realloc with a check for overflow (OpenBSD's definition), so
+/* glibc's reallocarray calls realloc through its PLT, that is, our hook: passed on as it is, the call would
+ * be recorded twice. All allocators define it as realloc with a check for overflow (OpenBSD's definition), so
  * that is what is passed on. */
 EXPORT void *reallocarray(void *old, size_t count, size_t size)
 {

@@ -95,7 +95,8 @@ static uint8_t *encode_stack(struct lane *lane, uint8_t *at, uint32_t depth, boo
     return at;
 }
 
-void record_allocation(struct lane *lane, const struct allocation *allocation, const struct unwind_registers *from)
+void record_allocation(struct lane *lane, const struct allocation *allocation,
+                       const struct unwind_registers *from)
 {
     uint64_t ticks = 0;
     bool timed = clock_read(lane, &ticks); /* right after the call, before the walk */
@@ -115,7 +116,8 @@ void record_allocation(struct lane *lane, const struct allocation *allocation, c
     if (likely(operation != TRACE_FAILED)) {
         int64_t slack;
         at = encode_block(lane, at, allocation->block);
-        if (recorder.usable_sizes && !(operation & TRACE_POOL) && usable_size_is_news(lane, allocation, &slack)) {
+        if (recorder.usable_sizes && !(operation & TRACE_POOL) &&
+            usable_size_is_news(lane, allocation, &slack)) {
             flags |= TRACE_USABLE;
             at = encode_uleb128(at, trace_zigzag(slack));
         }

@@ -15,13 +15,15 @@ struct allocation {
 };
 
 /* An allocation or a failed one, with the stack that begins at FROM. */
-void record_allocation(struct lane *lane, const struct allocation *allocation, const struct unwind_registers *from);
+void record_allocation(struct lane *lane, const struct allocation *allocation,
+                       const struct unwind_registers *from);
 
 /* A free (operation TRACE_FREE, POOL flag or not) or TRACE_REALLOC_BEGIN of BLOCK, before it is done. */
 void record_free(struct lane *lane, unsigned operation, void *block);
 
 /* A realloc that made no block. OUTCOME: enum trace_realloc_outcome. */
-void record_realloc_end(struct lane *lane, unsigned outcome, size_t size, const struct unwind_registers *from);
+void record_realloc_end(struct lane *lane, unsigned outcome, size_t size,
+                        const struct unwind_registers *from);
 
 /* The first byte of a record, with which it becomes part of the trace: release, so that a reader of the
  * mapping never sees it without the rest. AT: the record's start; END: the byte behind it. */

@@ -11,8 +11,8 @@ struct stack_delta {
 };
 
 /* The number of equal frames when PREVIOUS[..previous_end) and CURRENT[..current_end) are laid end to end. */
-static inline uint32_t stack_delta_common(const uint64_t *previous, uint32_t previous_end, const uint64_t *current,
-                                          uint32_t current_end)
+static inline uint32_t stack_delta_common(const uint64_t *previous, uint32_t previous_end,
+                                          const uint64_t *current, uint32_t current_end)
 {
     uint32_t limit = previous_end < current_end ? previous_end : current_end;
     uint32_t common = 0;

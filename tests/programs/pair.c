@@ -1,5 +1,5 @@
-/* pair [PAIRS] [DEPTH] [THREADS]: each thread frees and allocates in turn over 10,000 live blocks, DEPTH frames
- * deep, always from one stack. For measuring the recorder: the shortest work there is around a malloc.
+/* pair [PAIRS] [DEPTH] [THREADS]: each thread frees and allocates in turn over 10,000 live blocks, DEPTH
+ * frames deep, always from one stack. For measuring the recorder: the shortest work there is around a malloc.
  * flags: -pthread */
 #include <pthread.h>
 #include <stdint.h>

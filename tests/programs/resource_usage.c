@@ -1,6 +1,7 @@
-/* resource_usage FILE COMMAND [ARGUMENT...]: runs COMMAND and writes one line to FILE: wall seconds, CPU seconds
- * (with all it waited for), peak RSS in bytes. A small process, because Linux counts into a child's ru_maxrss the
- * memory of the process that it was forked from: measured from Python, everything has at least Python's size. */
+/* resource_usage FILE COMMAND [ARGUMENT...]: runs COMMAND and writes one line to FILE: wall seconds, CPU
+ * seconds (with all it waited for), peak RSS in bytes. A small process, because Linux counts into a child's
+ * ru_maxrss the memory of the process that it was forked from: measured from Python, everything has at least
+ * Python's size. */
 #include <stdio.h>
 #include <sys/resource.h>
 #include <sys/wait.h>
@@ -32,7 +33,8 @@ int main(int argc, char **argv)
     double wall = (double)(to.tv_sec - from.tv_sec) + (double)(to.tv_nsec - from.tv_nsec) / 1e9;
     FILE *file = fopen(argv[1], "w");
     if (file == NULL) return 125;
-    fprintf(file, "%.6f %.6f %ld\n", wall, seconds(usage.ru_utime) + seconds(usage.ru_stime), usage.ru_maxrss * 1024);
+    fprintf(file, "%.6f %.6f %ld\n", wall, seconds(usage.ru_utime) + seconds(usage.ru_stime),
+            usage.ru_maxrss * 1024);
     if (fclose(file) != 0) return 125;
     return WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
 }

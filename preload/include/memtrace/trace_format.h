@@ -12,17 +12,17 @@
 
 #include <stdint.h>
 
-#define TRACE_MAGIC            "memtrace" /* 8 bytes, no terminator; stored last when the header is ready */
-#define TRACE_BYTE_ORDER       0x01020304u
-#define TRACE_VERSION          1u
-#define TRACE_HEADER_BYTES     65536u /* first chunk begins here; chunks begin at multiples of this */
-#define TRACE_INFO_OFFSET      4096u  /* info records, up to TRACE_HEADER_BYTES */
-#define TRACE_CHUNK_ALIGNMENT  65536u
-#define TRACE_CHUNK_MAGIC      0x4b48434du /* "MCHK" */
+#define TRACE_MAGIC              "memtrace" /* 8 bytes, no terminator; stored last when the header is ready */
+#define TRACE_BYTE_ORDER         0x01020304u
+#define TRACE_VERSION            1u
+#define TRACE_HEADER_BYTES       65536u /* first chunk begins here; chunks begin at multiples of this */
+#define TRACE_INFO_OFFSET        4096u  /* info records, up to TRACE_HEADER_BYTES */
+#define TRACE_CHUNK_ALIGNMENT    65536u
+#define TRACE_CHUNK_MAGIC        0x4b48434du /* "MCHK" */
 #define TRACE_CHUNK_HEADER_BYTES 128u
-#define TRACE_SMALL_CHUNK_BYTES 65536u
-#define TRACE_LARGE_CHUNK_BYTES (2u << 20)
-#define TRACE_MAX_DEPTH        4096u /* no recorded stack is deeper, whatever MEMTRACE_DEPTH says */
+#define TRACE_SMALL_CHUNK_BYTES  65536u
+#define TRACE_LARGE_CHUNK_BYTES  (2u << 20)
+#define TRACE_MAX_DEPTH          4096u /* no recorded stack is deeper, whatever MEMTRACE_DEPTH says */
 
 enum trace_clock {
     TRACE_CLOCK_TSC = 1,       /* x86 time stamp counter */
@@ -42,11 +42,11 @@ enum trace_flag {
 /* header.stop_reason: why recording ended before the process did; 0 while it has not. */
 enum trace_stop_reason {
     TRACE_STOP_NONE = 0,
-    TRACE_STOP_LIMIT = 1,      /* the file's cap (MEMTRACE_LIMIT, RLIMIT_FSIZE) is reached */
-    TRACE_STOP_DISK_FULL = 2,  /* populating pages failed: no space on the disk, or quota */
-    TRACE_STOP_NO_MEMORY = 3,  /* the mapping could not be made: RLIMIT_AS, map count */
-    TRACE_STOP_SANDBOX = 4,    /* the program entered a sandbox that forbids what recording needs */
-    TRACE_STOP_INTERNAL = 5,   /* an invariant did not hold; please report it */
+    TRACE_STOP_LIMIT = 1,     /* the file's cap (MEMTRACE_LIMIT, RLIMIT_FSIZE) is reached */
+    TRACE_STOP_DISK_FULL = 2, /* populating pages failed: no space on the disk, or quota */
+    TRACE_STOP_NO_MEMORY = 3, /* the mapping could not be made: RLIMIT_AS, map count */
+    TRACE_STOP_SANDBOX = 4,   /* the program entered a sandbox that forbids what recording needs */
+    TRACE_STOP_INTERNAL = 5,  /* an invariant did not hold; please report it */
 };
 
 enum trace_exit_kind {
@@ -62,18 +62,18 @@ enum trace_exit_kind {
 /* header.counters[]: every decision that shortens a stack or loses an event has one. Written with
  * atomic additions, only on such events. */
 enum trace_counter {
-    TRACE_COUNTER_EVENTS_LOST,           /* events known to be missing, for whatever reason */
-    TRACE_COUNTER_NESTED_SIGNALS,        /* of these: a handler interrupted the second lane */
-    TRACE_COUNTER_LANES_ABANDONED,       /* a handler left the recorder by siglongjmp, or a cancellation */
-    TRACE_COUNTER_STACKS_TRUNCATED,      /* deeper than the depth limit */
-    TRACE_COUNTER_STACKS_NO_CFI,         /* ended at code without unwind information */
+    TRACE_COUNTER_EVENTS_LOST,            /* events known to be missing, for whatever reason */
+    TRACE_COUNTER_NESTED_SIGNALS,         /* of these: a handler interrupted the second lane */
+    TRACE_COUNTER_LANES_ABANDONED,        /* a handler left the recorder by siglongjmp, or a cancellation */
+    TRACE_COUNTER_STACKS_TRUNCATED,       /* deeper than the depth limit */
+    TRACE_COUNTER_STACKS_NO_CFI,          /* ended at code without unwind information */
     TRACE_COUNTER_STACKS_NOT_EXPRESSIBLE, /* ended at a rule beyond the compact form */
-    TRACE_COUNTER_STACKS_UNMAPPED,       /* ended at memory that is not provably a stack */
-    TRACE_COUNTER_STACKS_FRAME_POINTER,  /* continued through code without CFI by frame pointers */
-    TRACE_COUNTER_RULES_MADE,            /* CFI rules made (misses of the rule table) */
-    TRACE_COUNTER_CHUNKS_FAILED,         /* chunks that could not be had */
-    TRACE_COUNTER_SAMPLES_FAILED,        /* RSS samples that could not be taken */
-    TRACE_COUNTER_MODULES_UNNAMED,       /* code addresses in no known module */
+    TRACE_COUNTER_STACKS_UNMAPPED,        /* ended at memory that is not provably a stack */
+    TRACE_COUNTER_STACKS_FRAME_POINTER,   /* continued through code without CFI by frame pointers */
+    TRACE_COUNTER_RULES_MADE,             /* CFI rules made (misses of the rule table) */
+    TRACE_COUNTER_CHUNKS_FAILED,          /* chunks that could not be had */
+    TRACE_COUNTER_SAMPLES_FAILED,         /* RSS samples that could not be taken */
+    TRACE_COUNTER_MODULES_UNNAMED,        /* code addresses in no known module */
     TRACE_COUNTER_COUNT
 };
 #define TRACE_COUNTERS 64 /* places reserved */
@@ -112,7 +112,7 @@ struct trace_header {
     uint32_t clock_kind;
     uint64_t start_ticks; /* these three are of one moment */
     uint64_t start_monotonic_ns;
-    uint64_t start_realtime_ns; /* since the epoch */
+    uint64_t start_realtime_ns;   /* since the epoch */
     uint64_t sampling_rate_bytes; /* 0: every event is recorded */
     uint64_t next;  /* file offset of the first byte no chunk has claimed; advanced by compare-and-swap */
     uint64_t limit; /* no chunk extends beyond; the file's size until it is trimmed */
@@ -137,10 +137,10 @@ enum trace_info_kind {
     TRACE_INFO_COMMAND_LINE = 2, /* arguments, each with its terminating zero */
     TRACE_INFO_WORKING_DIRECTORY = 3,
     TRACE_INFO_HOST = 4,
-    TRACE_INFO_KERNEL = 5,        /* release as of uname */
-    TRACE_INFO_ALLOCATOR = 6,     /* path of the module whose malloc is the next function */
+    TRACE_INFO_KERNEL = 5,    /* release as of uname */
+    TRACE_INFO_ALLOCATOR = 6, /* path of the module whose malloc is the next function */
     TRACE_INFO_GLIBC_TUNABLES = 7,
-    TRACE_INFO_RECORDER = 8,      /* the recorder's version */
+    TRACE_INFO_RECORDER = 8, /* the recorder's version */
 };
 
 enum trace_chunk_kind {
@@ -152,9 +152,9 @@ enum trace_chunk_kind {
 struct trace_chunk {
     uint32_t magic; /* stored last */
     uint16_t kind;
-    uint16_t lane;   /* 0: first, 1: second (signal handlers that interrupt the recorder) */
-    uint64_t offset; /* of this chunk in the file: a second check that this is a chunk's start */
-    uint64_t bytes;  /* of the whole chunk, header included; a multiple of TRACE_CHUNK_ALIGNMENT */
+    uint16_t lane;      /* 0: first, 1: second (signal handlers that interrupt the recorder) */
+    uint64_t offset;    /* of this chunk in the file: a second check that this is a chunk's start */
+    uint64_t bytes;     /* of the whole chunk, header included; a multiple of TRACE_CHUNK_ALIGNMENT */
     uint64_t committed; /* 0 while the chunk is written; then the end of its last record, from its start */
     uint32_t thread;    /* serial number of the thread at the chunk's start, from 1; 0 in outside chunks */
     uint32_t tid;
@@ -168,9 +168,9 @@ struct trace_chunk {
 enum trace_operation {
     TRACE_MALLOC = 1,
     TRACE_CALLOC = 2,
-    TRACE_REALLOC = 3,       /* result of realloc of a block: closes the lane's last REALLOC_BEGIN */
-    TRACE_REALLOCARRAY = 4,  /* the same for reallocarray */
-    TRACE_ALIGNED = 5,       /* a byte of enum trace_entry and a byte of log2(alignment) follow the time */
+    TRACE_REALLOC = 3,      /* result of realloc of a block: closes the lane's last REALLOC_BEGIN */
+    TRACE_REALLOCARRAY = 4, /* the same for reallocarray */
+    TRACE_ALIGNED = 5,      /* a byte of enum trace_entry and a byte of log2(alignment) follow the time */
     TRACE_FREE = 6,
     TRACE_REALLOC_BEGIN = 7, /* the block is given to realloc: free, unless a REALLOC_END restores it */
     TRACE_REALLOC_END = 8,   /* no new block: a byte of enum trace_realloc_outcome follows the time */
@@ -186,15 +186,15 @@ enum trace_operation {
 #define TRACE_POOL           0x80u /* MALLOC and FREE only: reported by memtrace_allocated, memtrace_freed */
 
 enum trace_entry { /* entry points, where the operation does not say it */
-    TRACE_ENTRY_MALLOC = 1,
-    TRACE_ENTRY_CALLOC = 2,
-    TRACE_ENTRY_REALLOC = 3,
-    TRACE_ENTRY_REALLOCARRAY = 4,
-    TRACE_ENTRY_POSIX_MEMALIGN = 5,
-    TRACE_ENTRY_ALIGNED_ALLOC = 6,
-    TRACE_ENTRY_MEMALIGN = 7,
-    TRACE_ENTRY_VALLOC = 8,
-    TRACE_ENTRY_PVALLOC = 9,
+                   TRACE_ENTRY_MALLOC = 1,
+                   TRACE_ENTRY_CALLOC = 2,
+                   TRACE_ENTRY_REALLOC = 3,
+                   TRACE_ENTRY_REALLOCARRAY = 4,
+                   TRACE_ENTRY_POSIX_MEMALIGN = 5,
+                   TRACE_ENTRY_ALIGNED_ALLOC = 6,
+                   TRACE_ENTRY_MEMALIGN = 7,
+                   TRACE_ENTRY_VALLOC = 8,
+                   TRACE_ENTRY_PVALLOC = 9,
 };
 
 enum trace_realloc_outcome {
@@ -246,7 +246,7 @@ static inline unsigned trace_cache_slot(uint64_t address, unsigned shift, unsign
 
 static inline uint64_t trace_zigzag(int64_t value)
 {
-    return ((uint64_t)value << 1) ^ (uint64_t)(value >> 63);
+    return ((uint64_t)value << 1) ^ -(uint64_t)(value < 0);
 }
 
 static inline int64_t trace_unzigzag(uint64_t value)
