@@ -118,7 +118,8 @@ void chunks_find(struct chunk_table *table, int fd, const uint8_t *bytes, uint64
         }
         if (chunk_header_read(bytes, size, next, offset, &header)) {
             chunk_add(table, size, &header);
-            chunk_release(table, &table->chunks[table->count - 1]); /* a look at a header maps 64 KiB and more */
+            chunk_release(table,
+                          &table->chunks[table->count - 1]); /* a look at a header maps 64 KiB and more */
             offset += header.bytes;
         } else {
             offset += TRACE_CHUNK_ALIGNMENT;

@@ -292,7 +292,7 @@ bool decoder_next(struct decoder *d, struct event *e)
 bool decoder_peek(const struct decoder *d, uint64_t *ticks)
 {
     struct cursor c = d->cursor; /* a copy: nothing is taken */
-    struct record r;
+    struct record r = {0};
     struct event e;
     uint8_t first;
 

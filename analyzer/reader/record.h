@@ -99,6 +99,7 @@ static inline void record_parse(struct cursor *c, struct record *r)
 
     r->operation = first & TRACE_OPERATION_MASK;
     r->flags = first & (uint8_t)~TRACE_OPERATION_MASK;
+    r->entry = r->log2_alignment = r->outcome = 0;
     r->size = r->usable_difference = r->time_delta = 0;
     if (!(record_flags[r->operation] & 1) || r->flags & ~record_flags[r->operation]) {
         cursor_fail(c);

@@ -271,8 +271,9 @@ static char *write_argument(char *out, const char *text, size_t length)
     *out++ = '\'';
     for (size_t i = 0; i < length; i++) {
         if (text[i] == '\'') {
-            memcpy(out, "'\\'", 3);
-            out += 3;
+            *out++ = '\'';
+            *out++ = '\\';
+            *out++ = '\'';
         }
         *out++ = text[i];
     }

@@ -32,8 +32,10 @@ static void csv_text(struct output *output, const char *text)
 static void csv_label(struct output *output, const struct symbol_frame *site)
 {
     char *label = frame_label(site);
-    for (char *at = label; *at != '\0'; at++)
-        *at = *at == '"' ? '\'' : *at == '\\' ? '/' : *at;
+    for (char *at = label; *at != '\0'; at++) {
+        if (*at == '"') *at = '\'';
+        if (*at == '\\') *at = '/';
+    }
     csv_text(output, label);
     free(label);
 }

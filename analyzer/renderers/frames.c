@@ -63,8 +63,11 @@ size_t frames_site(const struct frame_list *list)
 
 static char *folded_name(char *to, const char *name)
 {
-    for (; *name != '\0'; name++)
-        *to++ = *name == ';' ? ':' : (unsigned char)*name < 0x20 || *name == 0x7f ? '?' : *name;
+    for (; *name != '\0'; name++, to++) {
+        *to = *name;
+        if (*name == ';') *to = ':';
+        if ((unsigned char)*name < 0x20 || *name == 0x7f) *to = '?';
+    }
     return to;
 }
 

@@ -31,9 +31,9 @@ struct identity_entry {
 
 /* --- identity --------------------------------------------------------------------------------------- */
 
-static char *identity_text(const struct module_record *record, size_t *length)
+static char *identity_text(struct arena *arena, const struct module_record *record, size_t *length)
 {
-    char *text = memory_new(record->build_id_bytes + record->path_length + 1, 1);
+    char *text = arena_allocate(arena, record->build_id_bytes + record->path_length + 1);
 
     memcpy(text, record->build_id, record->build_id_bytes);
     memcpy(text + record->build_id_bytes + 1, record->path, record->path_length);
@@ -56,28 +56,23 @@ static uint32_t module_add(struct modules *m, const struct module_record *record
 
 static void find_identities(struct modules *m)
 {
-    struct identity_entry *table = NULL, *entry, *next;
+    struct identity_entry *table = NULL, *entry;
+    struct arena *arena = arena_new();
 
     m->identity = memory_new(m->record_count, sizeof(*m->identity));
     for (size_t i = 0; i < m->record_count; i++) {
         size_t length;
-        char *text = identity_text(&m->records[i], &length);
+        char *text = identity_text(arena, &m->records[i], &length);
         HASH_FIND(hh, table, text, length, entry);
-        if (entry) {
-            free(text);
-        } else {
-            entry = memory_new(1, sizeof(*entry));
+        if (!entry) {
+            entry = arena_allocate(arena, sizeof(*entry));
             *entry = (struct identity_entry){.module = module_add(m, &m->records[i]), .text = text};
             HASH_ADD_KEYPTR(hh, table, entry->text, length, entry);
         }
         m->identity[i] = entry->module;
     }
-    HASH_ITER(hh, table, entry, next)
-    {
-        HASH_DEL(table, entry);
-        free(entry->text);
-        free(entry);
-    }
+    HASH_CLEAR(hh, table);
+    arena_free(arena);
 }
 
 /* --- segments --------------------------------------------------------------------------------------- */

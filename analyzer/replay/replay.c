@@ -55,6 +55,7 @@ struct replay_private {
     struct cached_frame frames[FRAME_CACHE];
     uint32_t module_changes;
     struct thread_entry *thread_table;
+    struct arena *thread_entries;
     uint64_t heap_events; /* allocations and frees of the allocator */
     uint64_t last_block;  /* the address allocated by the last of them, */
     bool last_allocated;  /* if it was an allocation */
@@ -71,6 +72,7 @@ struct replay *replay_new(struct trace *trace)
     r->sites = memory_grow(NULL, &p->site_capacity, 0, sizeof(*r->sites));
     r->site_count = 1;
     memset(r->sites, 0, sizeof(*r->sites));
+    p->thread_entries = arena_new();
     p->live = live_map_new();
     p->pool = live_map_new();
     return r;
@@ -79,15 +81,11 @@ struct replay *replay_new(struct trace *trace)
 void replay_free(struct replay *r)
 {
     struct replay_private *p;
-    struct thread_entry *entry, *next;
 
     if (!r) return;
     p = r->private;
-    HASH_ITER(hh, p->thread_table, entry, next)
-    {
-        HASH_DEL(p->thread_table, entry);
-        free(entry);
-    }
+    HASH_CLEAR(hh, p->thread_table);
+    arena_free(p->thread_entries);
     for (size_t i = 0; i < p->stream_count; i++) {
         free(p->streams[i].nodes);
         free(p->streams[i].begins);
@@ -113,7 +111,7 @@ static uint32_t thread_find(struct replay *r, uint64_t serial)
 
     HASH_FIND(hh, p->thread_table, &serial, sizeof(serial), entry);
     if (entry) return entry->thread;
-    entry = memory_new(1, sizeof(*entry));
+    entry = arena_allocate(p->thread_entries, sizeof(*entry));
     entry->serial = serial;
     entry->thread = (uint32_t)r->thread_count;
     HASH_ADD(hh, p->thread_table, serial, sizeof(serial), entry);

@@ -20,11 +20,11 @@ void dwarf_scopes_free(struct dwarf_scopes *scopes);
 
 struct dwarf_scope {
     Dwarf_Die die; /* the function's or the inlined call's; `has_die` false: no DWARF for the function */
-    bool has_die;
     /* The place in it; texts are valid for the life of the module. */
     const char *directory; /* what a relative `file` is relative to; NULL: unknown */
     const char *file;      /* NULL: unknown */
     uint32_t line;         /* 0: unknown */
+    bool has_die;
 };
 
 /* The scopes at ADDRESS (link-time), innermost inlined call first, the function last. 0: no unit has it. */

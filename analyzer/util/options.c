@@ -117,7 +117,9 @@ static enum options_outcome options_take(const struct options_usage *usage, void
     bool is_long = argument[1] == '-';
     const char *name = argument + (is_long ? 2 : 1);
     size_t length = is_long ? strcspn(name, "=") : 1;
-    const struct option_entry *entry = options_find(usage, name, length, is_long ? 0 : *name);
+    char letter = '\0';
+    if (!is_long) letter = *name;
+    const struct option_entry *entry = options_find(usage, name, length, letter);
     if (entry == NULL) {
         report_error("'memtrace %s' has no option '%s': try 'memtrace %s --help'", usage->command, argument,
                      usage->command);

@@ -31,7 +31,8 @@ static char *pattern_of(const char *substring, bool word)
         if (strchr("\\^$.[]|()?*+{}#-", *at)) *to++ = '\\';
         *to++ = *at;
     }
-    strcpy(to, word ? "(?!\\w)" : "");
+    if (word) to = stpcpy(to, "(?!\\w)");
+    *to = '\0';
     return source;
 }
 

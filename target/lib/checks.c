@@ -75,7 +75,8 @@ static bool check_iban(const char *bytes, size_t length)
     for (size_t i = 0; i < length; i++) {
         if (bytes[i] == ' ' || bytes[i] == '-') continue;
         if (count == sizeof compact) return false;
-        compact[count++] = bytes[i] >= 'a' && bytes[i] <= 'z' ? (char)(bytes[i] - 'a' + 'A') : bytes[i];
+        bool lower = bytes[i] >= 'a' && bytes[i] <= 'z';
+        compact[count++] = (char)(bytes[i] - (lower ? 'a' - 'A' : 0));
     }
     if (count < 15 || count != iban_length(compact)) return false;
     unsigned remainder = 0;
@@ -195,7 +196,9 @@ static size_t base64_decode(const char *bytes, size_t length, char *decoded, siz
     size_t count = 0;
     unsigned have = 0;
     for (size_t i = 0; i < length && count < room; i++) {
-        char byte = bytes[i] == '-' ? '+' : bytes[i] == '_' ? '/' : bytes[i];
+        char byte = bytes[i];
+        if (byte == '-') byte = '+';
+        if (byte == '_') byte = '/';
         const char *at = byte ? strchr(alphabet, byte) : NULL;
         if (!at) break;
         bits = bits << 6 | (uint32_t)(at - alphabet);

@@ -88,11 +88,11 @@ void pattern_free(struct pattern *pattern)
 static void match_fill(struct matcher *matcher, int count, struct match *match)
 {
     const PCRE2_SIZE *ends = pcre2_get_ovector_pointer(matcher->data);
-    unsigned group = 0;
-    for (unsigned i = 1; i < (unsigned)count && !group; i++)
+    size_t group = 0;
+    for (size_t i = 1; i < (size_t)count && !group; i++)
         if (ends[2 * i] != PCRE2_UNSET) group = i;
-    *match =
-        (struct match){.start = ends[2 * group], .end = ends[2 * group + 1], .next = ends[1], .group = group};
+    *match = (struct match){
+        .start = ends[2 * group], .end = ends[2 * group + 1], .next = ends[1], .group = (unsigned)group};
 }
 
 enum match_status pattern_match(struct matcher *matcher, struct pattern *pattern, const char *bytes,

@@ -93,9 +93,10 @@ static char ascii_skeleton(uint32_t point)
 {
     static const char from[] = "013456789@$!|l2", to[] = "oieasgtbgasiiiz";
     if (point >= 'A' && point <= 'Z') point += 'a' - 'A';
-    const char *sign = point ? strchr(from, (int)point) : NULL;
+    const char *sign = point && point < 0x80 ? strchr(from, (char)point) : NULL;
     if (sign) return to[sign - from];
-    return point >= 'a' && point <= 'z' ? (char)point : '\0';
+    if (point < 'a' || point > 'z') return '\0';
+    return (char)point;
 }
 
 static bool point_is_dropped(uint32_t point)

@@ -42,7 +42,7 @@ static int partial_redact(struct scan *scan)
         char *shown = arena_alloc(scan->arena, 6);
         if (!shown) return -1;
         memcpy(shown, scan->text.bytes + edit->start, 2);
-        memcpy(shown + 2, "..", 2);
+        shown[2] = shown[3] = '.';
         memcpy(shown + 4, scan->text.bytes + edit->end - 2, 2);
         edit->replacement = shown;
         edit->replacement_length = 6;
