@@ -232,6 +232,9 @@ static bool chunk_open(struct lane *lane, uint64_t *bytes, uint64_t *offset)
     lane->begun_bytes = *bytes;
     lane->begun = chunk;
     atomic_signal_fence(memory_order_seq_cst);
+    /* Who fills large chunks gains by read-ahead: its folios are made many at a time. */
+    if (*bytes == TRACE_LARGE_CHUNK_BYTES)
+        raw_syscall(SYS_madvise, (long)chunk, TRACE_LARGE_CHUNK_BYTES, MADV_NORMAL, 0, 0, 0);
     return room_was_made(lane, pages_populate(chunk, POPULATE_BYTES));
 }
 
