@@ -41,6 +41,11 @@ hostile "40 MB of address space from the start" sh limited.sh -v 40000 "$program
 like "$(said stop_reason hostile_limits)" "^($no_memory|0|)$" "40 MB of address space: complete or a reason"
 hostile "9 MB of address space from the start" sh limited.sh -v 9000 "$program" work
 
+HOSTILE_LIMIT=1G
+hostile "a trace larger than the address space" "$program" large_trace
+header=$(chmod u+r traces/*.mtr && python3 "$TESTS/oracle/read_trace.py" header traces/*.mtr)
+is "$(echo "$header" | sed -n 's/^stop_reason=//p; s/^counter.0=//p' | tr '\n' ' ')" "0 0 " "a trace larger than the address space: nothing lost"
+ok "a trace larger than the address space: it was" test "$(stat -c %s traces/*.mtr)" -gt 150000000
 HOSTILE_LIMIT=512K
 hostile "MEMTRACE_LIMIT" "$program" plenty
 is "$(said stop_reason)" $limit "MEMTRACE_LIMIT: stopped at the limit"

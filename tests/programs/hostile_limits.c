@@ -1,6 +1,7 @@
 /* Too little of everything: descriptors, file size, memory, disk, directories, rights. 40,000 blocks of 777
  * bytes are allocated; the argument behind the mode is for the mode. */
 #include "hostile.h"
+#include "memtrace/memtrace.h"
 
 #include <fcntl.h>
 #include <sys/mman.h>
@@ -76,6 +77,20 @@ static int address_space(void)
     return work();
 }
 
+/* A trace that is larger than the address space: each event takes about 19 bytes of it. */
+static int large_trace(void)
+{
+    limit(RLIMIT_AS, 128u << 20);
+    uint64_t random = 88172645463325252u;
+    for (int i = 0; i < 10000000; i++) {
+        random ^= random << 13;
+        random ^= random >> 7;
+        random ^= random << 17;
+        memtrace_allocated((void *)(random | 1), random >> 3);
+    }
+    return work();
+}
+
 static int no_locked_memory_no_data(void)
 {
     limit(RLIMIT_DATA, 32u << 20);
@@ -143,6 +158,7 @@ int main(int argc, char **argv)
         {"no_descriptors", no_descriptors},
         {"file_size", file_size},
         {"address_space", address_space},
+        {"large_trace", large_trace},
         {"data", no_locked_memory_no_data},
         {"directory_gone", directory_gone},
         {"chrooted", chrooted},
