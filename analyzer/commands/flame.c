@@ -15,15 +15,13 @@ static const struct option_entry entries[] = {
 
 static const struct options_usage usage = {
     .command = "flame",
-    .operands = "TRACE...",
+    OPERANDS_TRACES,
     .help = "Collapsed stacks, one line each: \"outer;...;inner VALUE\"",
     .details =
         "For example: memtrace flame TRACE | flamegraph.pl --countname bytes >heap.svg\n"
         "inferno-flamegraph and speedscope read the same. Several traces are printed one behind the other.\n",
     .entries = entries,
     .entry_count = sizeof entries / sizeof *entries,
-    .operands_min = 1,
-    .operands_max = SIZE_MAX,
 };
 
 static const char *value_column(const char *value)

@@ -10,13 +10,11 @@ static const struct option_entry entries[] = {
 
 static const struct options_usage usage = {
     .command = "leaks",
-    .operands = "TRACE...",
+    OPERANDS_TRACES,
     .help = "Blocks still live at the end of the trace (outstanding), by the stack that allocated them",
     .details = "Outstanding is not yet leaked: blocks that the program still reaches count as well.\n",
     .entries = entries,
     .entry_count = sizeof entries / sizeof *entries,
-    .operands_min = 1,
-    .operands_max = SIZE_MAX,
 };
 
 static int run(int argc, char **argv)

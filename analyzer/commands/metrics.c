@@ -9,12 +9,10 @@ static const struct option_entry entries[] = {
 
 static const struct options_usage usage = {
     .command = "metrics",
-    .operands = "TRACE...",
+    OPERANDS_TRACES,
     .help = "Totals of each trace: allocations, peak and when, growth, RSS, temporary allocations, losses",
     .entries = entries,
     .entry_count = sizeof entries / sizeof *entries,
-    .operands_min = 1,
-    .operands_max = SIZE_MAX,
 };
 
 static int run(int argc, char **argv)

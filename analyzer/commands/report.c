@@ -16,12 +16,10 @@ static const struct option_entry entries[] = {
 
 static const struct options_usage usage = {
     .command = "report",
-    .operands = "TRACE...",
+    OPERANDS_TRACES,
     .help = "What ran and how it ended, the peak and what stood behind it, what was left, on one screen",
     .entries = entries,
     .entry_count = sizeof entries / sizeof *entries,
-    .operands_min = 1,
-    .operands_max = SIZE_MAX,
 };
 
 enum { METRICS, SITES, LEAKS, RESULTS };

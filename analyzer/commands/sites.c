@@ -10,7 +10,7 @@ static const struct option_entry entries[] = {
 
 static const struct options_usage usage = {
     .command = "sites",
-    .operands = "TRACE...",
+    OPERANDS_TRACES,
     .help = "The distinct stacks that allocated, by what each contributed to the peak of live bytes",
     .details =
         "peak_bytes is what the site had live at the moment of the peak of the whole heap. A\n"
@@ -19,8 +19,6 @@ static const struct options_usage usage = {
         "new, strdup, std::); stack is \"outer;...;inner\".\n",
     .entries = entries,
     .entry_count = sizeof entries / sizeof *entries,
-    .operands_min = 1,
-    .operands_max = SIZE_MAX,
 };
 
 static int run(int argc, char **argv)

@@ -10,13 +10,11 @@ static const struct option_entry entries[] = {
 
 static const struct options_usage usage = {
     .command = "sizes",
-    .operands = "TRACE...",
+    OPERANDS_TRACES,
     .help =
         "Each requested size: how often it was allocated and freed, and how many blocks are live at the end",
     .entries = entries,
     .entry_count = sizeof entries / sizeof *entries,
-    .operands_min = 1,
-    .operands_max = SIZE_MAX,
 };
 
 static int run(int argc, char **argv)

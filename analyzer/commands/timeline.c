@@ -11,15 +11,13 @@ static const struct option_entry entries[] = {
 
 static const struct options_usage usage = {
     .command = "timeline",
-    .operands = "TRACE...",
+    OPERANDS_TRACES,
     .help = "Live bytes and blocks, allocations so far, RSS and marks over time",
     .details =
         "Peaks are exact however few rows there are. rss_bytes stands where the trace has a sample, and\n"
         "recorder_rss_bytes says what of it is the recorder's own, as it said last.\n",
     .entries = entries,
     .entry_count = sizeof entries / sizeof *entries,
-    .operands_min = 1,
-    .operands_max = SIZE_MAX,
 };
 
 static int run(int argc, char **argv)

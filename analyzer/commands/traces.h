@@ -21,6 +21,9 @@ struct table_options {
     const char *value;  /* flame */
 };
 
+/* Members of a struct options_usage: one trace or more. */
+#define OPERANDS_TRACES .operands = "TRACE...", .operands_min = 1, .operands_max = SIZE_MAX
+
 #define OPTION_FORMAT_ENTRY                                                                                  \
     {                                                                                                        \
         "format", 'f', OPTION_CHOICE, offsetof(struct table_options, format), "FORMAT",                      \

@@ -24,19 +24,21 @@ static bool chunk_header_read(const uint8_t *bytes, uint64_t size, uint64_t next
            header->bytes <= next - offset;
 }
 
+static int compare_offset(const void *offset, const void *chunk)
+{
+    uint64_t left = *(const uint64_t *)offset, right = ((const struct chunk *)chunk)->offset;
+
+    return (left > right) - (left < right);
+}
+
 /* The chunk before that PREVIOUS names, or CHUNK_NONE: one that is not there begins a stream anew. */
 static uint32_t chunk_at(const struct chunk_table *table, uint64_t offset)
 {
-    size_t low = 0, high = table->count;
+    const struct chunk *found =
+        table->count ? bsearch(&offset, table->chunks, table->count, sizeof(*table->chunks), compare_offset)
+                     : NULL;
 
-    while (low < high) {
-        size_t middle = low + (high - low) / 2;
-        if (table->chunks[middle].offset < offset)
-            low = middle + 1;
-        else
-            high = middle;
-    }
-    return low < table->count && table->chunks[low].offset == offset ? (uint32_t)low : CHUNK_NONE;
+    return found ? (uint32_t)(found - table->chunks) : CHUNK_NONE;
 }
 
 static void chunk_join_stream(struct chunk_table *table, uint32_t index)

@@ -66,25 +66,13 @@ static void csv_value(struct output *output, const struct result_column *column,
         output_text(output, column->type == VALUE_STACK ? ",,,,," : "");
         return;
     }
-    switch (column->type) {
-    case VALUE_INTEGER:
-        output_print(output, "%" PRId64, value->integer);
-        break;
-    case VALUE_REAL:
-        number_print(output, value->real);
-        break;
-    case VALUE_BOOLEAN:
-        output_text(output, value->boolean ? "true" : "false");
-        break;
-    case VALUE_TEXT:
+    if (number_print_value(output, column->type, value)) return;
+    if (column->type == VALUE_TEXT) {
         csv_text(output, value->text);
-        break;
-    case VALUE_STACK: {
-        struct frame_list list = frames_of_stack(frames, value->stack);
-        csv_stack(output, &list);
-        break;
+        return;
     }
-    }
+    struct frame_list list = frames_of_stack(frames, value->stack);
+    csv_stack(output, &list);
 }
 
 static void csv_header(const struct result *result, const struct render_context *context)

@@ -104,25 +104,13 @@ static void json_value(struct output *output, enum value_type type, const struct
         output_text(output, "null");
         return;
     }
-    switch (type) {
-    case VALUE_INTEGER:
-        output_print(output, "%" PRId64, value->integer);
-        break;
-    case VALUE_REAL:
-        number_print(output, value->real);
-        break;
-    case VALUE_BOOLEAN:
-        output_text(output, value->boolean ? "true" : "false");
-        break;
-    case VALUE_TEXT:
+    if (number_print_value(output, type, value)) return;
+    if (type == VALUE_TEXT) {
         json_text(output, value->text);
-        break;
-    case VALUE_STACK: {
-        struct frame_list list = frames_of_stack(frames, value->stack);
-        json_stack(output, &list);
-        break;
+        return;
     }
-    }
+    struct frame_list list = frames_of_stack(frames, value->stack);
+    json_stack(output, &list);
 }
 
 static void json_row(const struct result *result, size_t row, struct output *output, struct frames *frames,

@@ -1,5 +1,6 @@
 #include "renderers/numbers.h"
 
+#include <inttypes.h>
 #include <math.h>
 #include <stdlib.h>
 
@@ -12,6 +13,19 @@ void number_print(struct output *output, double real)
         if (strtod(text, NULL) == real) break;
     }
     output_text(output, text);
+}
+
+bool number_print_value(struct output *output, enum value_type type, const struct result_value *value)
+{
+    if (type == VALUE_INTEGER)
+        output_print(output, "%" PRId64, value->integer);
+    else if (type == VALUE_REAL)
+        number_print(output, value->real);
+    else if (type == VALUE_BOOLEAN)
+        output_text(output, value->boolean ? "true" : "false");
+    else
+        return false;
+    return true;
 }
 
 int64_t number_add(int64_t a, int64_t b)

@@ -15,6 +15,16 @@ static void units_three_digits(char *buffer, double value, const char *unit)
     snprintf(buffer, UNITS_TEXT_BYTES, "%.*f %s", decimals, value, unit);
 }
 
+/* VALUE in the unit of NAMES that leaves it below STEP; the first is STEP large, the next STEP times that. */
+static char *units_scaled(char *buffer, double value, double step, const char *const *names, size_t count)
+{
+    size_t unit = 0;
+    for (value /= step; fabs(value) >= step - 0.5 && unit + 1 < count; unit++)
+        value /= step;
+    units_three_digits(buffer, value, names[unit]);
+    return buffer;
+}
+
 char *units_bytes(char *buffer, int64_t bytes)
 {
     static const char *const names[] = {"KiB", "MiB", "GiB", "TiB", "PiB", "EiB"};
@@ -22,14 +32,7 @@ char *units_bytes(char *buffer, int64_t bytes)
         snprintf(buffer, UNITS_TEXT_BYTES, "%d B", (int)bytes);
         return buffer;
     }
-    double value = (double)bytes / 1024;
-    size_t unit = 0;
-    while (fabs(value) >= 1023.5 && unit + 1 < sizeof names / sizeof *names) {
-        value /= 1024;
-        unit++;
-    }
-    units_three_digits(buffer, value, names[unit]);
-    return buffer;
+    return units_scaled(buffer, (double)bytes, 1024, names, sizeof names / sizeof *names);
 }
 
 char *units_ns(char *buffer, int64_t ns)
@@ -49,14 +52,7 @@ char *units_ns(char *buffer, int64_t ns)
         snprintf(buffer, UNITS_TEXT_BYTES, "%d min %02d s", (int)(seconds / 60), (int)(seconds % 60));
         return buffer;
     }
-    double value = (double)ns / 1000;
-    size_t unit = 0;
-    while (fabs(value) >= 999.5 && unit + 1 < sizeof names / sizeof *names) {
-        value /= 1000;
-        unit++;
-    }
-    units_three_digits(buffer, value, names[unit]);
-    return buffer;
+    return units_scaled(buffer, (double)ns, 1000, names, sizeof names / sizeof *names);
 }
 
 char *units_count(char *buffer, int64_t count)

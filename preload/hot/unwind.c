@@ -206,6 +206,16 @@ void unwind_remember(struct unwind_thread *thread, void *memory, uint32_t max)
     thread->remembered_max = max;
 }
 
+/* Behind FRAMES[0..*DEPTH), put the KEPT outermost remembered ones, as many as MAX has room for. Were that
+ * all? */
+static inline bool take_remembered(const struct unwind_thread *thread, uint32_t kept, uint64_t *frames,
+                                   uint32_t *depth, uint32_t max)
+{
+    while (kept && *depth < max)
+        frames[(*depth)++] = thread->remembered[--kept].pc;
+    return kept == 0;
+}
+
 void unwind_stack(struct unwind_thread *thread, const struct unwind_registers *from, uint64_t *frames,
                   uint32_t max, struct unwind_outcome *outcome)
 {
@@ -263,10 +273,8 @@ void unwind_stack(struct unwind_thread *thread, const struct unwind_registers *f
         if (__builtin_expect(pc == 0, 0)) break;
     }
     if (same) {
-        uint32_t kept = (uint32_t)(same - thread->remembered) + 1, walked = depth, left = kept;
-        while (left && depth < max)
-            frames[depth++] = thread->remembered[--left].pc;
-        if (left)
+        uint32_t walked = depth, kept = (uint32_t)(same - thread->remembered) + 1;
+        if (!take_remembered(thread, kept, frames, &depth, max))
             end = UNWIND_DEPTH_LIMIT;
         else if (walked > first_plain) /* else what is remembered inside of SAME may come again */
             remember(thread, kept, first_plain, walked, generation);

@@ -10,8 +10,7 @@ struct unwind_thread;
 /* The addresses that a walk may read at this moment: a word at A when A - low <= span. */
 struct stack_window {
     uint64_t low;
-    uint64_t
-        span; /* bytes, less the 8 of the last word; a window is never shorter than a page's part of it */
+    uint64_t span; /* bytes, less the 8 of the last word; never shorter than a page's part of it */
 };
 
 /* Open WINDOW for a walk that starts at SP and whose caller has the word below SP on its stack. In the

@@ -253,17 +253,24 @@ static void what_cannot_be_read_is_said(void **state)
     symbolizer_free(symbolizer);
 }
 
-/* COMMAND makes FILE from a program; without its DWARF the names are those that nm prints. */
+/* The hexadecimal number that COMMAND prints. */
+static uint64_t address_said_by(const char *command)
+{
+    FILE *pipe = popen(command, "r");
+    unsigned long long address = 0;
+    assert_non_null(pipe);
+    assert_int_equal(fscanf(pipe, "%llx", &address), 1);
+    assert_int_equal(pclose(pipe), 0);
+    return address;
+}
+
+/* Without DWARF the names are those that nm prints. */
 static void compare_with_nm(const char *path, const char *function)
 {
     char command[4096];
-    snprintf(command, sizeof command,
-             "nm '%s' 2>/dev/null | sed -n 's/^\\([0-9a-f]*\\) [tT] %s$/\\1/p' >address", path, function);
-    assert_int_equal(system(command), 0);
-    FILE *file = fopen("address", "r");
-    unsigned long long address = 0;
-    assert_int_equal(fscanf(file, "%llx", &address), 1);
-    fclose(file);
+    snprintf(command, sizeof command, "nm '%s' 2>/dev/null | sed -n 's/^\\([0-9a-f]*\\) [tT] %s$/\\1/p'",
+             path, function);
+    uint64_t address = address_said_by(command);
     struct elf_facts facts = read_facts(path);
     struct symbolizer *symbolizer = symbolizer_new();
     struct symbol_module *module = symbolizer_module(symbolizer, path, facts.build_id, facts.build_id_bytes);
@@ -289,15 +296,9 @@ static void plt_entries_are_named(void **state)
     (void)state;
     char command[8192];
     const char *path = program_path("leak_c");
-    snprintf(
-        command, sizeof command,
-        "objdump -d --no-show-raw-insn '%s' | sed -n 's/^0*\\([0-9a-f]*\\) <malloc@plt>:$/\\1/p' >address",
-        path);
-    assert_int_equal(system(command), 0);
-    FILE *file = fopen("address", "r");
-    unsigned long long address = 0;
-    assert_int_equal(fscanf(file, "%llx", &address), 1);
-    fclose(file);
+    snprintf(command, sizeof command,
+             "objdump -d --no-show-raw-insn '%s' | sed -n 's/^0*\\([0-9a-f]*\\) <malloc@plt>:$/\\1/p'", path);
+    uint64_t address = address_said_by(command);
     struct elf_facts facts = read_facts(path);
     struct symbolizer *symbolizer = symbolizer_new();
     struct symbol_module *module = symbolizer_module(symbolizer, path, facts.build_id, facts.build_id_bytes);
