@@ -41,17 +41,9 @@ static uint64_t unit_factor(const char *unit)
     static const struct {
         const char *name;
         uint64_t factor;
-    } units[] = {{"", 1},
-                 {"B", 1},
-                 {"K", 1u << 10},
-                 {"KiB", 1u << 10},
-                 {"KB", 1000},
-                 {"M", 1u << 20},
-                 {"MiB", 1u << 20},
-                 {"MB", 1000000},
-                 {"G", 1u << 30},
-                 {"GiB", 1u << 30},
-                 {"GB", 1000000000}};
+    } units[] = {{"", 1},         {"B", 1},          {"K", 1u << 10},   {"KiB", 1u << 10},
+                 {"KB", 1000},    {"M", 1u << 20},   {"MiB", 1u << 20}, {"MB", 1000000},
+                 {"G", 1u << 30}, {"GiB", 1u << 30}, {"GB", 1000000000}};
     for (size_t i = 0; i < sizeof(units) / sizeof(units[0]); i++)
         if (strcmp(unit, units[i].name) == 0) return units[i].factor;
     return 0;
