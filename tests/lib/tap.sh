@@ -13,6 +13,7 @@
 #   skip_all "reason"               the whole file; before plan; ends the test
 #   todo "reason" ... todo_end      claims between are expected to fail; they never fail the run
 #   diag "text"                     a line for the reader of a failure, on stderr
+#   note "text"                     one for the reader of all that was found (make check V=1)
 #   done_testing                    in place of plan, as the last line
 #   json_field NAME [<json]         one member of a JSON object; NAME may be a.b.0.c
 #
@@ -44,6 +45,10 @@ todo_end() {
 
 diag() {
     printf '%s\n' "$*" | sed 's/^/# /' >&2
+}
+
+note() {
+    printf '%s\n' "$*" | sed 's/^/# /'
 }
 
 pass() {

@@ -14,7 +14,7 @@ compare() {
     set -- $(od -An -v -w128 -tu8 counters)
     stacks=$1 frames=$2 different=$3 shorter=$4 deep=$6 signals=$7
     limit=${10} no_cfi=${11} not_expressible=${12} unmapped=${13} no_progress=${14}
-    diag "$name: $stacks stacks, $frames frames, $deep deeper than 64, $signals with a signal frame;" \
+    note "$name: $stacks stacks, $frames frames, $deep deeper than 64, $signals with a signal frame;" \
         "ended early: $limit depth, $no_cfi no CFI, $not_expressible not expressible, $unmapped unmapped"
 }
 
@@ -90,7 +90,7 @@ unset UNWIND_COMPARE_EVERY
 every_program
 UNWIND_COMPARE_REUSE=1
 export UNWIND_COMPARE_REUSE
-diag "the same, the previous stack reused"
+note "the same, the previous stack reused"
 every_program
 unset UNWIND_COMPARE_REUSE
 

@@ -58,7 +58,7 @@ for file in /lib/x86_64-linux-gnu/libc.so.6 /lib64/ld-linux-x86-64.so.2 /usr/lib
     cut -d' ' -f1 rows | "$BUILD/tests/programs/unwind_rules" "$file" >ours
     differences rows ours >differ
     is "$(head -5 differ)" "" "$(basename "$file"): $(wc -l <rows) addresses, as readelf has them"
-    diag "$(basename "$file"): $(cut -d' ' -f2- ours | grep -c not-expressible) not expressible," \
+    note "$(basename "$file"): $(cut -d' ' -f2- ours | grep -c not-expressible) not expressible," \
         "$(grep -c ' signal' ours) signal, $(grep -c ' outermost' ours) outermost, $(grep -c '(' ours) realigned"
 done
 done_testing
