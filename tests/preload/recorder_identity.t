@@ -46,6 +46,9 @@ print(os.waitpid(pid, 0)[1])'
 hostile "perl" perl -e 'my %h; $h{$_} = "x" x ($_ % 300) for 1 .. 20000; print scalar(keys %h), "\n"; system("true"); print `echo out`; exit 5'
 hostile "bash" bash -c 'for i in {1..200}; do x=$(echo $i); done; echo $x; trap "echo bye" EXIT; (exit 3); echo $?; exec -a name sh -c "echo \$0"'
 if [ "$(id -u)" -eq 0 ]; then
+    # Where the new user can read it, or its loader would rightly complain.
+    chmod 711 . && cp "$recorder" . && chmod 755 libmemtrace.so
+    recorder=$PWD/libmemtrace.so
     hostile "setpriv" setpriv --reuid=65534 --regid=65534 --clear-groups id -u
     hostile "unshare" unshare -m -p -f sh -c 'echo $$'
 else
