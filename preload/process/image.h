@@ -23,6 +23,7 @@ struct image {
     uint64_t main_stack_pointer;       /* of main's caller; 0 before main */
     uint64_t exit_stack_pointer;       /* of the caller of exit(); 0 until then */
     bool initialised;                  /* the first init has finished */
+    _Atomic uint32_t lost_at_begin;    /* events of handlers while a fork child opens its trace */
     bool seccomp_inherited;
 };
 extern struct image image;

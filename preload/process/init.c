@@ -199,6 +199,7 @@ bool image_begin(const struct trace_origin *parent)
     if (lane == NULL) return false;
     if (parent != NULL) modules_rerecord(lane);
     sample_take(lane, TRACE_SAMPLE_START);
+    recorder.header->counters[TRACE_COUNTER_EVENTS_LOST] += atomic_exchange(&image.lost_at_begin, 0);
     recorder_leave(lane);
     return true;
 }

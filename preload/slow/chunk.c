@@ -30,8 +30,10 @@ static _Atomic uint64_t resident_bytes;
 
 void chunk_reset_all(void)
 {
-    for (unsigned i = 0; i < SLABS && atomic_load(&slabs[i]) != NULL; i++)
-        atomic_store(&slabs[i], NULL);
+    /* All: threads map slabs in any order, so there may be gaps. Stored to only where needed, to keep pages
+     * shared. */
+    for (unsigned i = 0; i < SLABS; i++)
+        if (atomic_load_explicit(&slabs[i], memory_order_relaxed) != NULL) atomic_store(&slabs[i], NULL);
     atomic_store(&large_chunks_live, 0);
     atomic_store(&resident_bytes, 0);
 }

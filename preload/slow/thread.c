@@ -78,7 +78,7 @@ static _Atomic uint32_t reserved_taken;
 
 static size_t state_bytes(void)
 {
-    size_t bytes = sizeof(struct thread_state) + 4 * recorder.depth_limit * sizeof(uint64_t) +
+    size_t bytes = sizeof(struct thread_state) + sizeof(uint64_t) * 4 * recorder.depth_limit +
                    2 * unwind_memory_bytes(recorder.depth_limit);
     return (bytes + recorder_page_size - 1) & ~(recorder_page_size - 1);
 }
@@ -107,7 +107,7 @@ static void *state_memory(void)
  * the state lie both lanes' stacks, then what their unwinders remember. */
 static void unwind_restart(struct lane *lane)
 {
-    uint8_t *memory = (uint8_t *)((uint64_t *)(lane->thread + 1) + 4 * recorder.depth_limit);
+    uint8_t *memory = (uint8_t *)((uint64_t *)(lane->thread + 1) + (size_t)4 * recorder.depth_limit);
     lane->unwind = (struct unwind_thread){0};
     unwind_remember(&lane->unwind, memory + lane->number * unwind_memory_bytes(recorder.depth_limit),
                     recorder.depth_limit);
@@ -118,11 +118,13 @@ static struct thread_state *thread_state_make(uint64_t thread_pointer)
     struct thread_state *state = state_memory();
     if (state == NULL) return NULL;
     uint64_t *frames = (uint64_t *)(state + 1);
+    size_t depth_limit = recorder.depth_limit;
     for (unsigned i = 0; i < 2; i++) {
         state->lanes[i].thread = state;
         state->lanes[i].number = i;
-        state->lanes[i].frames[0] = frames + (2 * i) * recorder.depth_limit;
-        state->lanes[i].frames[1] = frames + (2 * i + 1) * recorder.depth_limit;
+        state->lanes[i].frames[0] = frames;
+        state->lanes[i].frames[1] = frames + depth_limit;
+        frames += 2 * depth_limit;
     }
     state->thread_pointer = thread_pointer;
     return state;
@@ -201,7 +203,7 @@ static struct lane *thread_attach(void)
  * where that is forbidden: no. */
 static bool on_signal_stack(uint64_t *low, uint64_t *high)
 {
-    stack_t stack;
+    stack_t stack = {0};
     if (sandbox_forbids(SANDBOX_SIGNAL_STACK)) return false;
     if (raw_syscall(SYS_sigaltstack, 0, (long)&stack, 0, 0, 0, 0) != 0) return false;
     *low = (uint64_t)(uintptr_t)stack.ss_sp;
@@ -287,6 +289,7 @@ struct lane *slow_enter(void)
     if (state == IMAGE_NEW) {
         if (!image.initialised || !image_begin_in_fork_child()) return NULL;
     } else if (state != IMAGE_RECORDING) {
+        if (state == IMAGE_BUSY && image.initialised) atomic_fetch_add(&image.lost_at_begin, 1);
         return NULL;
     }
     struct thread_state *self = thread_self;

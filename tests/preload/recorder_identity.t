@@ -20,6 +20,11 @@ is "$(cat dumps/*.dump | sed -n 's/.* malloc size=884 .*stack=//p' | awk -F, 'NF
 try wild_frame_pointer
 counted ' malloc size=885 ' 7 "wild_frame_pointer: every block"
 
+HOSTILE_PRELOAD=$BUILD/tests/programs/libhostile_early.so
+hostile "another library's constructor calls all hooks before ours" "$programs/hostile_identity" contents
+counted ' malloc size=891 ' 1 "and is recorded"
+HOSTILE_PRELOAD=
+
 hostile "exceptions" "$programs/hostile_exceptions"
 counted ' size=890 ' "$((5250 + 4 * 2100))" "exceptions: every block of a frame that was thrown through"
 is "$(said counter.0)" 0 "exceptions: nothing lost"
