@@ -185,7 +185,8 @@ static void collect_arguments(char **argv, const char *first, va_list arguments)
 
 #define COLLECT(argv, first, list)                                                                           \
     va_start(list, first);                                                                                   \
-    char **argv = alloca((count_arguments(list) + 1) * sizeof(char *));                                      \
+    char **argv /* NOLINT(bugprone-macro-parentheses): a name to declare */ =                                \
+        alloca((count_arguments(list) + 1) * sizeof(char *));                                                \
     va_end(list);                                                                                            \
     va_start(list, first);                                                                                   \
     collect_arguments(argv, first, list)

@@ -59,7 +59,7 @@ bool image_is_ours(void)
 
 static uint64_t peak_rss_bytes(void)
 {
-    struct rusage usage;
+    struct rusage usage = {0};
     if (raw_syscall(SYS_getrusage, RUSAGE_SELF, (long)&usage, 0, 0, 0, 0) != 0) return 0;
     return (uint64_t)usage.ru_maxrss * 1024;
 }
@@ -120,7 +120,7 @@ void exit_register(void)
 {
     if (config.disabled) return;
     on_exit(exit_handler, NULL);
-    at_quick_exit(quick_exit_handler);
+    (void)at_quick_exit(quick_exit_handler); /* nobody could be told that there is no room */
 }
 
 EXPORT void exit(int status)

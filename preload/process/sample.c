@@ -19,7 +19,7 @@ static uint32_t samples_taken; /* of this image */
 /* The second number of statm: resident pages. 0: not to be had. */
 static uint64_t resident_bytes_read(void)
 {
-    char text[128];
+    char text[128] = "";
     uint64_t all = ~0ull, old = 0, pages = 0;
     raw_syscall(SYS_rt_sigprocmask, 2 /* SIG_SETMASK */, (long)&all, (long)&old, sizeof(old), 0, 0);
     long length = -1;
@@ -45,7 +45,7 @@ void sample_take(struct lane *lane, unsigned reason)
         rss = resident_bytes_read();
         if (rss == 0) counter_add(TRACE_COUNTER_SAMPLES_FAILED);
     }
-    struct rusage usage;
+    struct rusage usage = {0};
     if (reason == TRACE_SAMPLE_EXIT && raw_syscall(SYS_getrusage, RUSAGE_SELF, (long)&usage, 0, 0, 0, 0) == 0)
         peak = (uint64_t)usage.ru_maxrss * 1024;
     uint64_t monotonic_ns = slow_monotonic_ns(), ticks = clock_ticks();

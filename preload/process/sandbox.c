@@ -186,13 +186,11 @@ int sandbox_prctl(int option, unsigned long b, unsigned long c, unsigned long d,
     struct sandbox_before before;
     uint32_t forbidden = 0;
     bool at_once = true;
-    if (option == PR_SET_SECCOMP && is_strict((long)b)) {
+    if ((option == PR_SET_SECCOMP && is_strict((long)b)) || (option == PR_SET_TSC && b == PR_TSC_SIGSEGV)) {
         forbidden = SANDBOX_ALL;
     } else if (option == PR_SET_SECCOMP && b == SECCOMP_MODE_FILTER) {
         forbidden = program_forbids((const struct sock_fprog *)c);
         at_once = (forbidden & SANDBOX_CLOCK) != 0 && recorder.monotonic_clock;
-    } else if (option == PR_SET_TSC && b == PR_TSC_SIGSEGV) {
-        forbidden = SANDBOX_ALL;
     } else if (option == PR_SET_SYSCALL_USER_DISPATCH && b == SYSCALL_USER_DISPATCH_ON) {
         forbidden = SANDBOX_ALL & ~SANDBOX_TICKS;
         at_once = false;

@@ -11,7 +11,7 @@ struct text {
     char *bytes;     /* always terminated */
     size_t capacity; /* bytes, terminator included */
     size_t length;
-    bool overflow;   /* something did not fit; sticky */
+    bool overflow; /* something did not fit; sticky */
 };
 
 static inline void text_append_bytes(struct text *text, const char *bytes, size_t length)

@@ -197,7 +197,7 @@ static uint64_t choose_cap(const struct statfs *system)
     if (in_memory && system->f_blocks == 0) cap = 1ull << 30; /* ramfs has no limit to take a part of */
     if (config.limit_bytes != 0) cap = config.limit_bytes;
     if (cap > LARGEST_CAP) cap = LARGEST_CAP;
-    struct rlimit64 limit;
+    struct rlimit64 limit = {0};
     if (raw_syscall(SYS_prlimit64, 0, RLIMIT_FSIZE, 0, (long)&limit, 0, 0) == 0 && cap > limit.rlim_cur)
         cap = limit.rlim_cur; /* beyond it ftruncate would raise SIGXFSZ */
     return cap / TRACE_CHUNK_ALIGNMENT * TRACE_CHUNK_ALIGNMENT;
@@ -217,8 +217,8 @@ static const char *map_header(long fd, struct trace_header **mapped)
     if (header < 0 && header > -4096) return "the trace cannot be mapped (file system, or RLIMIT_AS)";
     *mapped = (struct trace_header *)header;
     if (raw_syscall(SYS_madvise, header, TRACE_HEADER_BYTES, MADV_DONTFORK, 0, 0, 0) == 0) {
-        /* No read-ahead into the hole: the first touch would fill the page cache with zeros, 8 MiB of them and
-         * 2 ms where read_ahead_kb is 8192. Chunks inherit it; the large ones turn it on again. */
+        /* No read-ahead into the hole: the first touch would fill the page cache with zeros, 8 MiB of them
+         * and 2 ms where read_ahead_kb is 8192. Chunks inherit it; the large ones turn it on again. */
         raw_syscall(SYS_madvise, header, TRACE_HEADER_BYTES, MADV_RANDOM, 0, 0, 0);
         if (pages_populate(*mapped, TRACE_HEADER_BYTES) == 0) return NULL;
         raw_syscall(SYS_munmap, header, TRACE_HEADER_BYTES, 0, 0, 0, 0);
@@ -277,8 +277,8 @@ static void fill_header(struct trace_header *header, uint64_t cap, const struct 
 
 static const char *prepare(long fd, const struct trace_origin *parent)
 {
-    struct statfs system;
-    struct stat status;
+    struct statfs system = {0};
+    struct stat status = {0};
     if (raw_syscall(SYS_fstatfs, fd, (long)&system, 0, 0, 0, 0) < 0) return "fstatfs failed";
     if (system.f_type == BTRFS_MAGIC && !forbid_copy_on_write(fd)) return "btrfs refuses NOCOW for the trace";
     if (raw_syscall(SYS_fstat, fd, (long)&status, 0, 0, 0, 0) < 0) return "fstat failed";
@@ -316,7 +316,7 @@ const char *trace_file_create(const struct trace_origin *parent)
 /* The trace by its path, if that still leads to it; else -1. Not blocking, should it be a FIFO by now. */
 static long open_own(int flags)
 {
-    struct stat status;
+    struct stat status = {0};
     long fd = open_raw(image.trace_path, flags | O_NOFOLLOW | O_NONBLOCK, 0);
     if (fd < 0) return -1;
     if (raw_syscall(SYS_fstat, fd, (long)&status, 0, 0, 0, 0) == 0 && status.st_dev == image.device &&
@@ -360,7 +360,7 @@ uint64_t trace_file_trim(void)
 
 void trace_file_extend(uint64_t limit)
 {
-    struct rlimit64 size;
+    struct rlimit64 size = {0};
     if (raw_syscall(SYS_prlimit64, 0, RLIMIT_FSIZE, 0, (long)&size, 0, 0) != 0) return;
     if (limit > size.rlim_cur) return; /* lowered meanwhile: ftruncate would raise SIGXFSZ */
     long fd = open_own_for_writing();
