@@ -87,6 +87,13 @@ if [ "$root" ]; then
     counted ' malloc size=777 ' 40000 "chroot: every block"
     hostile "another user" "$program" other_user
     counted ' malloc size=777 ' 40000 "another user: every block"
+    # The file's mode lets its owner read, no more: to cut it the mode changes for a moment.
+    chmod 755 . && mkdir -m 777 theirs && cp "$recorder" "$program" .
+    said=$(setpriv --reuid=65534 --regid=65534 --clear-groups env LD_PRELOAD="$PWD/libmemtrace.so" \
+        MEMTRACE_OUTPUT="$PWD/theirs/%n.mtr" ./hostile_limits work)
+    is "$said" alive "an ordinary user: the program runs"
+    ok "an ordinary user: the file was cut" test "$(stat -c %s theirs/hostile_limits.mtr)" -lt 10000000
+    is "$(stat -c %a theirs/hostile_limits.mtr)" 400 "an ordinary user: its mode is as before"
     if mkdir small && mount -t tmpfs -o size=1M tmpfs small 2>/dev/null; then
         elsewhere "tmpfs full" "$PWD/small/%p.mtr" "$program" work
         mkdir -p traces && rm -rf traces/* dumps && cp small/*.mtr traces/ 2>/dev/null
@@ -117,6 +124,6 @@ if [ "$root" ]; then
         skip 2 "no loop mount"
     fi
 else
-    skip 11 "not root"
+    skip 14 "not root"
 fi
 done_testing
