@@ -14,6 +14,7 @@
 #include "util/memory.h"
 #include "util/options.h"
 #include "util/report_error.h"
+#include "util/shell_quote.h"
 #include "watch/elf_check.h"
 #include "watch/finish.h"
 #include "watch/rss.h"
@@ -228,18 +229,9 @@ static char *typed_path(struct arena *texts, const char *path)
     const char *directory = working_directory(buffer);
     size_t length = strlen(directory);
     if (strncmp(path, directory, length) == 0 && path[length] == '/' && length > 1) path += length + 1;
-    if (path[strspn(path, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789/._-+,:@%=")] ==
-        '\0')
-        return text_format(texts, "%s%s", *path == '-' ? "./" : "", path);
-    char *quoted = arena_allocate(texts, strlen(path) * 4 + 3), *to = quoted;
-    *to++ = '\'';
-    for (; *path != '\0'; path++) {
-        if (*path == '\'')
-            to = stpcpy(to, "'\\''");
-        else
-            *to++ = *path;
-    }
-    *to = '\'';
+    if (*path == '-') path = text_format(texts, "./%s", path);
+    char *quoted = arena_allocate(texts, SHELL_QUOTE_BYTES(strlen(path)));
+    shell_quote(quoted, path, strlen(path));
     return quoted;
 }
 

@@ -15,7 +15,9 @@
 #include "reader/chunks.h"
 #include "reader/cursor.h"
 #include "util/memory.h"
+#include "util/process_stat.h"
 #include "util/report_error.h"
+#include "util/shell_quote.h"
 
 struct trace {
     char *path;
@@ -253,47 +255,18 @@ static char *info_text(const struct trace *trace, enum trace_info_kind kind)
     return memory_text(text ? text : "", length);
 }
 
-static bool is_plain_argument(const char *text, size_t length)
-{
-    static const char plain[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_-+=./,:@%^";
-
-    return length > 0 && strspn(text, plain) >= length;
-}
-
-/* One argument, quoted as a shell would take it. Returns behind what was written; at most 4 bytes a byte
- * of the argument and 2 more. */
-static char *write_argument(char *out, const char *text, size_t length)
-{
-    if (is_plain_argument(text, length)) {
-        memcpy(out, text, length);
-        return out + length;
-    }
-    *out++ = '\'';
-    for (size_t i = 0; i < length; i++) {
-        if (text[i] == '\'') {
-            *out++ = '\'';
-            *out++ = '\\';
-            *out++ = '\'';
-        }
-        *out++ = text[i];
-    }
-    *out++ = '\'';
-    return out;
-}
-
 static char *command_line_text(const struct trace *trace)
 {
     size_t length;
     const char *arguments = trace_info(trace, TRACE_INFO_COMMAND_LINE, &length);
     char *copy = memory_text(arguments ? arguments : "", length); /* every argument ends with a zero now */
-    char *text = memory_new(4 * length + 4, 1);
+    char *text = memory_new(SHELL_QUOTE_BYTES(length) + 1, 1);
     char *out = text;
 
     for (size_t at = 0; at < length; at += strlen(copy + at) + 1) {
         if (out != text) *out++ = ' ';
-        out = write_argument(out, copy + at, strlen(copy + at));
+        out = shell_quote(out, copy + at, strlen(copy + at));
     }
-    *out = '\0';
     free(copy);
     return text;
 }
@@ -387,30 +360,6 @@ bool trace_is_cut(const struct trace *trace)
 
 /* --- does its process still run? -------------------------------------------------------------------- */
 
-/* When process PID was started, in ns since boot (the clock of /proc, which goes on in suspend). */
-static bool process_start(uint32_t pid, uint64_t *ns)
-{
-    char name[64], text[1024];
-    unsigned long long ticks;
-    const char *at;
-    FILE *file;
-    size_t length;
-
-    snprintf(name, sizeof(name), "/proc/%" PRIu32 "/stat", pid);
-    file = fopen(name, "re");
-    if (!file) return false;
-    length = fread(text, 1, sizeof(text) - 1, file);
-    fclose(file);
-    text[length] = '\0';
-    at = strrchr(text, ')'); /* the name before it may hold anything */
-    if (!at ||
-        sscanf(at + 1, " %*c %*d %*d %*d %*d %*d %*u %*u %*u %*u %*u %*u %*u %*d %*d %*d %*d %*d %*d %llu",
-               &ticks) != 1)
-        return false;
-    *ns = ticks * (1000000000ull / (uint64_t)sysconf(_SC_CLK_TCK));
-    return true;
-}
-
 static uint64_t clock_ns(clockid_t clock)
 {
     struct timespec now;
@@ -424,7 +373,8 @@ bool trace_process_runs(const struct trace *trace)
     const uint64_t slack = 50000000; /* /proc rounds to 10 ms */
     const struct trace_header *h = &trace->header;
     uint64_t booted = clock_ns(CLOCK_REALTIME) - clock_ns(CLOCK_BOOTTIME);
-    uint64_t started;
+    uint64_t started; /* in ns since boot */
+    struct process_stat stat;
     struct utsname machine;
     size_t length;
     const char *host = trace_info(trace, TRACE_INFO_HOST, &length);
@@ -432,7 +382,8 @@ bool trace_process_runs(const struct trace *trace)
     if (host && uname(&machine) == 0 &&
         (strlen(machine.nodename) != length || memcmp(host, machine.nodename, length) != 0))
         return false;
-    if (!process_start(h->pid, &started)) return false;
+    if (process_stat((pid_t)h->pid, &stat) != 0) return false;
+    started = stat.start_ticks * (1000000000ull / (uint64_t)sysconf(_SC_CLK_TCK));
     /* In real time: the trace began after this boot, and the process no later than the trace. */
     return h->start_realtime_ns + slack >= booted + started;
 }

@@ -12,6 +12,7 @@
 #include "renderers/renderer.h"
 #include "symbols/allocator_names.h"
 #include "util/memory.h"
+#include "util/shell_quote.h"
 #include "util/units.h"
 
 #define WIDTH   100
@@ -331,11 +332,15 @@ static void report_next(const struct report *report)
         {"leaks", "the stacks behind what is outstanding"},
         {"plot -o charts", "memory over time and more as pictures"},
     };
+    size_t length = strlen(report->context->trace_path);
+    char *path = memory_new(SHELL_QUOTE_BYTES(length), 1);
+    shell_quote(path, report->context->trace_path, length);
     for (size_t i = 0; i < sizeof hints / sizeof *hints; i++) {
-        char *command = memory_format("memtrace %s %s", hints[i].command, report->context->trace_path);
+        char *command = memory_format("memtrace %s %s", hints[i].command, path);
         output_print(report->output, "%s %-50s  %s\n", i == 0 ? "\nnext:" : "     ", command, hints[i].what);
         free(command);
     }
+    free(path);
 }
 
 void render_report(const struct report_facts *facts, const struct render_context *context)

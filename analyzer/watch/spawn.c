@@ -5,8 +5,8 @@
 #include <sys/prctl.h>
 #include <sys/wait.h>
 #include <unistd.h>
+#include "util/process_stat.h"
 #include "watch/clock.h"
-#include "watch/process_stat.h"
 
 /* What comes to us from a process is meant for the program. Left alone: what only our own faults raise. */
 static void signals_to_pass_on(sigset_t *set)

@@ -57,6 +57,9 @@ cp "$programs/linked_list" copy
 like "$(cat copy.txt)" "copy\+0x[0-9a-f]+" "addresses stand for the names"
 like "$(cat copy.txt)" "another build of it is on disk" "and the reason is said"
 unlike "$(cat copy.txt)" "copy_name|linked_list\.c" "nothing is guessed"
+mv copy.mtr "a copy's.mtr"
+like "$("$memtrace" report "a copy's.mtr")" "memtrace sites 'a copy'\\\\''s\.mtr' " "what to ask next can be copied into a shell"
+mv "a copy's.mtr" copy.mtr
 rm copy
 like "$("$memtrace" sites copy.mtr)" "copy\+0x[0-9a-f]+ \(its file cannot be read\)" "a file that is gone is said to be"
 done_testing

@@ -1,4 +1,4 @@
-#include "watch/process_stat.h"
+#include "util/process_stat.h"
 
 #include <fcntl.h>
 #include <stdio.h>
@@ -21,10 +21,11 @@ int process_stat(pid_t pid, struct process_stat *stat)
     if (at == NULL || at[1] != ' ' || at[2] == '\0') return -1;
     *stat = (struct process_stat){.state = at[2]};
     at += 3;
-    uint64_t fields[14] = {0}; /* numbered as in proc(5) */
-    for (int field = 4; field <= 13; field++)
+    uint64_t fields[23] = {0}; /* numbered as in proc(5) */
+    for (int field = 4; field <= 22; field++)
         fields[field] = strtoull(at, &at, 10);
     stat->parent = (pid_t)fields[4];
     stat->waited_children_faults = fields[11] + fields[13];
+    stat->start_ticks = fields[22];
     return 0;
 }
