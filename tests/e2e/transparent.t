@@ -11,13 +11,14 @@ same() {
     printf '%s\n' "$3" >"$1.bash"
     for run in plain recorded; do
         rm -rf work && mkdir work
-        (
+        # What this shell itself says of one that ends by a signal is not of interest.
+        { (
             cd work || exit 1
             if [ $run = recorded ]; then
                 export LD_PRELOAD="$BUILD/libmemtrace.so" MEMTRACE_OUTPUT="$OLDPWD/traces.$1/%n.%p.mtr"
             fi
             exec bash "../$1.bash" >"../$1.$run.stdout" 2>"../$1.$run.stderr" </dev/null
-        )
+        ); } 2>>shell.stderr
         echo $? >"$1.$run.status"
     done
     differs=
