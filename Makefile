@@ -176,7 +176,7 @@ check-fresh: ## `make demo` and `make check` of HEAD in a minimal root file syst
 # --- what it needs -----------------------------------------------------------------------------
 DEPS := gcc g++ make libc6-dev pkg-config binutils git perl python3 \
   libunwind-dev uthash-dev libdw-dev libelf-dev libjansson-dev libiberty-dev libpcre2-dev libcmocka-dev \
-  gnuplot-nox fonts-dejavu-core fontconfig valgrind gdb sqlite3 jq xz-utils file bc procps
+  gnuplot-nox fonts-dejavu-core fontconfig valgrind gdb sqlite3 jq xz-utils file bc procps strace
 DEPS_LINT := clang clang-format clang-tidy cppcheck
 DEPS_BENCH := heaptrack hyperfine linux-perf
 deps: ## install what building, testing and the demonstration need (apt)

@@ -45,8 +45,10 @@ void sample_take(struct lane *lane, unsigned reason)
         rss = resident_bytes_read();
         if (rss == 0) counter_add(TRACE_COUNTER_SAMPLES_FAILED);
     }
+    /* ru_maxrss survives exec: what it is at the start tells a reader whether the end's is of this image. */
     struct rusage usage = {0};
-    if (reason == TRACE_SAMPLE_EXIT && raw_syscall(SYS_getrusage, RUSAGE_SELF, (long)&usage, 0, 0, 0, 0) == 0)
+    bool ask = reason == TRACE_SAMPLE_EXIT || (reason == TRACE_SAMPLE_START && recorder.samples_allowed);
+    if (ask && raw_syscall(SYS_getrusage, RUSAGE_SELF, (long)&usage, 0, 0, 0, 0) == 0)
         peak = (uint64_t)usage.ru_maxrss * 1024;
     uint64_t monotonic_ns = slow_monotonic_ns(), ticks = clock_ticks();
     uint64_t fields[] = {ticks, monotonic_ns, reason, rss, peak, 0, 0, chunk_resident_bytes()};
