@@ -2,19 +2,28 @@
 programs=$BUILD/tests/programs
 recorder=$BUILD/libmemtrace.so
 
+# hostile_run NAME [VARIABLE=VALUE...] COMMAND...: into NAME.out, NAME.err, NAME.status. What the shell itself says
+# of one that ends by a signal goes into none of them.
+hostile_run() {
+    hostile_name=$1
+    shift
+    {
+        timeout -k 5 "${HOSTILE_SECONDS:-60}" env "$@" >"$hostile_name.out" 2>"$hostile_name.err" </dev/null
+        echo $? >"$hostile_name.status"
+    } 2>>shell.err
+}
+
 # hostile "claim" COMMAND...: run it plain and recorded (traces/%n.%p.mtr), each at most HOSTILE_SECONDS; stdout,
-# stderr and status must be equal. HOSTILE_PRELOAD: a library for both runs. One claim. The recorded run's are left in recorded.*, the traces in traces/.
+# stderr and status must be equal. HOSTILE_PRELOAD: a library for both runs. One claim. The recorded run's are
+# left in recorded.*, the traces in traces/.
 hostile() {
     hostile_claim=$1
     shift
     rm -rf traces dumps
     mkdir traces
-    timeout -k 5 "${HOSTILE_SECONDS:-60}" env ${HOSTILE_PRELOAD:+LD_PRELOAD=$HOSTILE_PRELOAD} "$@" \
-        >plain.out 2>plain.err </dev/null
-    echo $? >plain.status
-    timeout -k 5 "${HOSTILE_SECONDS:-60}" env LD_PRELOAD="$recorder${HOSTILE_PRELOAD:+:$HOSTILE_PRELOAD}" MEMTRACE_OUTPUT="$PWD/traces/%n.%p.mtr" \
-        MEMTRACE_LIMIT="${HOSTILE_LIMIT:-256M}" "$@" >recorded.out 2>recorded.err </dev/null
-    echo $? >recorded.status
+    hostile_run plain ${HOSTILE_PRELOAD:+LD_PRELOAD="$HOSTILE_PRELOAD"} "$@"
+    hostile_run recorded LD_PRELOAD="$recorder${HOSTILE_PRELOAD:+:$HOSTILE_PRELOAD}" \
+        MEMTRACE_OUTPUT="$PWD/traces/%n.%p.mtr" MEMTRACE_LIMIT="${HOSTILE_LIMIT:-256M}" "$@"
     hostile_judge
 }
 

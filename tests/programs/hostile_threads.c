@@ -105,12 +105,14 @@ static int same_stack(void)
     return 0;
 }
 
-/* Blocks that one thread allocates and another frees. */
-static void *_Atomic slot;
+/* Blocks that one thread allocates and another frees. More than one is on its way, or each would cost two
+ * changes of threads: on a busy machine, two time slices of others. */
+#define SLOTS 64
+static void *_Atomic slots[SLOTS];
 static void *consumer(void *argument)
 {
     for (int freed = 0; freed < 20000;) {
-        void *block = atomic_exchange(&slot, NULL);
+        void *block = atomic_exchange(&slots[freed % SLOTS], NULL);
         if (block == NULL) {
             sched_yield();
             continue;
@@ -127,7 +129,7 @@ static int handed_over(void)
     if (pthread_create(&thread, NULL, consumer, NULL) != 0) return 70;
     for (int i = 0; i < 20000; i++) {
         void *block = malloc(855);
-        for (void *none = NULL; !atomic_compare_exchange_strong(&slot, &none, block); none = NULL)
+        for (void *none = NULL; !atomic_compare_exchange_strong(&slots[i % SLOTS], &none, block); none = NULL)
             sched_yield();
     }
     pthread_join(thread, NULL);
