@@ -34,8 +34,8 @@ def loads(build, quick):
     scale = 10 if quick else 1
     programs = os.path.join(build, "tests/programs")
     return {
-        "pair, depth 20": ([f"{programs}/pair", str(5000000 // scale), "20"], {}),
-        "pair, depth 20, 2 threads": ([f"{programs}/pair", str(2500000 // scale), "20", "2"], {}),
+        "pair": ([f"{programs}/pair", str(5000000 // scale), "20"], {}),
+        "pair, 2 threads": ([f"{programs}/pair", str(2500000 // scale), "20", "2"], {}),
         "1,000 stacks": ([f"{programs}/ten_million", str(2000000 // scale)], {}),
         "sqlite3": (["sqlite3", ":memory:", SQL_LOAD % (300000 // scale)], {}),
         "perl": (["perl", "-e", PERL_LOAD % (60000 // scale)], {}),
