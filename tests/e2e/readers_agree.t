@@ -29,13 +29,20 @@ for program in sqlite3 perl jq bash xz; do
     readers_agree $program.mtr "$program"
 done
 
-# A tree of processes: git and its children, a compiler, a pipeline, fork and exec in every way.
+# A tree of processes: git and its children, a compiler, a pipeline, python's threads, a parallel make, fork and exec
+# in every way.
 mkdir tree
 record "$PWD/tree/%n.%p.mtr" "$programs/fork_tree"
 record "$PWD/tree/%n.%p.mtr" bash -c 'seq 1 100 | sort -n | tail -n 1' >/dev/null
 record "$PWD/tree/%n.%p.mtr" git --version >/dev/null
 echo 'int main(void) { return 0; }' >p.c
 record "$PWD/tree/%n.%p.mtr" gcc -c p.c
+record "$PWD/tree/%n.%p.mtr" python3 -c 'import json, threading
+data = [{"a": i, "b": [str(i)] * 3} for i in range(500)]
+threads = [threading.Thread(target=lambda: json.loads(json.dumps(data))) for _ in range(3)]
+[one.start() for one in threads]; [one.join() for one in threads]'
+printf 'all: a b c\na b c:\n\t@seq 50 | tail -n 1\n' >Makefile
+record "$PWD/tree/%n.%p.mtr" make -j2 >/dev/null
 for trace in tree/*.mtr; do
     # The name without the pid, so that a claim reads the same in every run.
     readers_agree "$trace" "tree: $(basename "$trace" .mtr | sed 's/\.[0-9]*\(\.[0-9]*\)*$//')"
