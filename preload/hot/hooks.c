@@ -94,6 +94,9 @@ EXPORT void *realloc(void *old, size_t size)
     return block;
 }
 
+/* In assembly: an alias in C must repeat every attribute that the C library's header has. */
+__asm__(".globl own_realloc\n\t.hidden own_realloc\n\t.set own_realloc, realloc");
+
 /* glibc's reallocarray calls realloc through its PLT, that is, our hook: passed on as it is, the call would
  * be recorded twice. All allocators define it as realloc with a check for overflow (OpenBSD's definition), so
  * that is what is passed on. */
@@ -102,6 +105,8 @@ EXPORT void *reallocarray(void *old, size_t count, size_t size)
     size_t total;
     bool overflow = __builtin_mul_overflow(count, size, &total);
     if (overflow) total = SIZE_MAX;
+    /* The executable's own realloc must get its own blocks back: the C library's reallocarray leads there. */
+    if (unlikely(recorder.preempted)) return next_reallocarray(old, count, size);
     if (unlikely(bootstrap_owns(old))) return bootstrap_realloc(old, total);
     int errno_before = errno;
     if (old != NULL) freed(TRACE_REALLOC_BEGIN, old);
@@ -126,14 +131,16 @@ EXPORT void free_sized(void *block, size_t size)
 {
     if (unlikely(block == NULL || bootstrap_owns(block))) return;
     freed(TRACE_FREE, block);
-    next_free_sized(block, size);
+    (void)size;
+    next_free(block);
 }
 
 EXPORT void free_aligned_sized(void *block, size_t alignment, size_t size)
 {
     if (unlikely(block == NULL || bootstrap_owns(block))) return;
     freed(TRACE_FREE, block);
-    next_free_aligned_sized(block, alignment, size);
+    (void)alignment, (void)size;
+    next_free(block);
 }
 
 EXPORT int posix_memalign(void **block, size_t alignment, size_t size)

@@ -14,8 +14,7 @@ extern void *(*next_aligned_alloc)(size_t alignment, size_t size);
 extern void *(*next_memalign)(size_t alignment, size_t size);
 extern void *(*next_valloc)(size_t size);
 extern void *(*next_pvalloc)(size_t size);
-extern void (*next_free_sized)(void *block, size_t size);
-extern void (*next_free_aligned_sized)(void *block, size_t alignment, size_t size);
+extern void *(*next_reallocarray)(void *block, size_t count, size_t size);
 extern size_t (*next_malloc_usable_size)(void *block);
 
 #endif

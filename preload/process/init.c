@@ -4,6 +4,7 @@
 #include <dlfcn.h>
 #include <elf.h>
 #include <errno.h>
+#include <stdlib.h>
 #include <sys/auxv.h>
 #include <sys/mman.h>
 #include <sys/syscall.h>
@@ -64,6 +65,14 @@ static void *early_realloc(void *block, size_t size)
     return block == NULL ? bootstrap_allocate(16, size) : NULL;
 }
 
+/* Called where the executable's realloc comes before ours, and only then. */
+static void *early_reallocarray(void *block, size_t count, size_t size)
+{
+    if (!init_is_running()) return next_reallocarray(block, count, size);
+    errno = ENOMEM;
+    return NULL;
+}
+
 static void early_free(void *block)
 {
     if (!init_is_running()) next_free(block); /* else: leaked; nothing else can be done with it */
@@ -96,18 +105,6 @@ static void *early_pvalloc(size_t size)
     return init_is_running() ? bootstrap_allocate(recorder_page_size, size) : next_pvalloc(size);
 }
 
-static void plain_free_sized(void *block, size_t size)
-{
-    (void)size;
-    next_free(block);
-}
-
-static void plain_free_aligned_sized(void *block, size_t alignment, size_t size)
-{
-    (void)alignment, (void)size;
-    next_free(block);
-}
-
 static size_t no_usable_size(void *block)
 {
     (void)block;
@@ -123,13 +120,15 @@ void *(*next_aligned_alloc)(size_t, size_t) = early_aligned_alloc;
 void *(*next_memalign)(size_t, size_t) = early_memalign;
 void *(*next_valloc)(size_t) = early_valloc;
 void *(*next_pvalloc)(size_t) = early_pvalloc;
-void (*next_free_sized)(void *, size_t) = plain_free_sized;
-void (*next_free_aligned_sized)(void *, size_t, size_t) = plain_free_aligned_sized;
+void *(*next_reallocarray)(void *, size_t, size_t) = early_reallocarray;
 size_t (*next_malloc_usable_size)(void *) = no_usable_size;
 
 /* --- Init ------------------------------------------------------------------------------------------- */
 
-/* All are looked up before one is used, so that dlsym's own allocations stay in the arena together. */
+/* All are looked up before one is used, so that dlsym's own allocations stay in the arena together. None of
+ * these names is missing in a C library that we know: for a name that is, dlsym allocates its message, and
+ * when an executable's own allocator has called us while it initialised itself, that waits for itself for
+ * ever. */
 static void resolve_next_functions(void)
 {
     static const struct {
@@ -145,14 +144,14 @@ static void resolve_next_functions(void)
         {&next_memalign, "memalign"},
         {&next_valloc, "valloc"},
         {&next_pvalloc, "pvalloc"},
-        {&next_free_sized, "free_sized"},
-        {&next_free_aligned_sized, "free_aligned_sized"},
+        {&next_reallocarray, "reallocarray"},
         {&next_malloc_usable_size, "malloc_usable_size"},
     };
     enum { FUNCTIONS = sizeof(functions) / sizeof(functions[0]) };
     void *found[FUNCTIONS];
     for (unsigned i = 0; i < FUNCTIONS; i++)
         found[i] = dlsym(RTLD_NEXT, functions[i].name);
+    recorder.preempted = (void *)realloc != (void *)own_realloc;
     recorder.usable_sizes = found[FUNCTIONS - 1] != NULL;
     for (unsigned i = 0; i < FUNCTIONS; i++)
         if (found[i] != NULL) memcpy(functions[i].pointer, &found[i], sizeof(found[i]));
@@ -184,7 +183,9 @@ bool image_begin(const struct trace_origin *parent)
     const char *failure = NULL;
     image.pid = (uint32_t)raw_syscall(SYS_getpid, 0, 0, 0, 0, 0, 0);
     recorder.header = NULL;
-    if (config.images[0] != '\0' && !config_image_matches(config.images, image.name))
+    if (recorder.preempted)
+        failure = "the executable defines malloc itself, which comes before any preload";
+    else if (config.images[0] != '\0' && !config_image_matches(config.images, image.name))
         failure = "MEMTRACE_IMAGES does not name it";
     else
         failure = trace_file_create(parent);
