@@ -3,13 +3,20 @@
  * change. */
 #include "slow/module_find.h"
 
+#include <elf.h>
 #include <link.h>
 #include <stddef.h>
+#include <string.h>
+#include <sys/auxv.h>
 #include <sys/mman.h>
 #include <sys/syscall.h>
 
 #include "find_object.h"
+#include "slow/stack_range.h"
 #include "syscall.h"
+
+/* Where the executable's ELF header may be: the page of its program headers. 0: not told. */
+static uint64_t executable_start;
 
 struct module_range {
     uint64_t start, end; /* of its segments */
@@ -39,10 +46,52 @@ static bool own_table_find(uint64_t address, struct dl_find_object *found)
     return false;
 }
 
+static bool is_header(uint64_t address)
+{
+    return memory_readable(address, sizeof(Elf64_Ehdr)) &&
+           memcmp((const void *)address, ELFMAG, SELFMAG) == 0;
+}
+
+/* If the ELF image at START, loaded with BIAS, has a segment that begins where FOUND says: make FOUND speak
+ * of all of it. */
+static bool widen_to(uint64_t start, uint64_t bias, struct dl_find_object *found)
+{
+    const Elf64_Ehdr *header = (const Elf64_Ehdr *)start;
+    uint64_t high = 0, at = start + header->e_phoff;
+    bool has_it = false;
+    if (header->e_phentsize != sizeof(Elf64_Phdr) || header->e_phoff % 8) return false;
+    if (!memory_readable(at, header->e_phnum * sizeof(Elf64_Phdr))) return false;
+    const Elf64_Phdr *segment = (const Elf64_Phdr *)at;
+    for (unsigned i = 0; i < header->e_phnum; i++, segment++) {
+        uint64_t low = bias + segment->p_vaddr;
+        if (segment->p_type != PT_LOAD) continue;
+        if (low + segment->p_memsz > high) high = low + segment->p_memsz;
+        has_it |=
+            low - (uint64_t)found->dlfo_map_start < 4096; /* the loader may say the segment or its page */
+    }
+    if (!has_it) return false;
+    found->dlfo_map_start = (void *)start;
+    found->dlfo_map_end = (void *)high;
+    return true;
+}
+
+/* Of a module with gaps between its segments glibc names the one segment that holds the address. The ELF
+ * header, without which nothing is known of the module, is elsewhere then. */
+static void find_whole(struct dl_find_object *found)
+{
+    const struct link_map *map = found->dlfo_link_map;
+    if (is_header((uint64_t)found->dlfo_map_start)) return;
+    uint64_t bias = map ? map->l_addr : 0;
+    if (bias && is_header(bias) && widen_to(bias, bias, found)) return;
+    if (executable_start && is_header(executable_start)) widen_to(executable_start, bias, found);
+}
+
 bool module_find(uint64_t address, struct dl_find_object *found)
 {
-    if (&_dl_find_object) return _dl_find_object((void *)address, found) == 0;
-    return own_table_find(address, found);
+    if (!&_dl_find_object) return own_table_find(address, found);
+    if (_dl_find_object((void *)address, found)) return false;
+    find_whole(found);
+    return true;
 }
 
 static int count_module(struct dl_phdr_info *info, size_t size, void *count)
@@ -88,6 +137,7 @@ static void own_table_build(void)
 
 void module_find_init(void)
 {
+    executable_start = getauxval(AT_PHDR) & -4096ull;
     if (!&_dl_find_object) own_table_build();
 }
 

@@ -56,6 +56,8 @@ same "code made at run time, stacks switched with CFI" 300 "$programs/unwind_jit
 same "modules that take turns at one address" 900 "$programs/unwind_dlclose" \
     "$programs/libunwind_module.so" "$programs/libunwind_module_twin.so"
 ok "... at one address" grep -Eq 'same_address=[1-9]' said
+same "an executable with a gap between its segments" 1200 "$programs/unwind_gap"
+is "$no_cfi" 0 "... whose CFI is found"
 same "other callers by way of rbp alone" 400 "$programs/unwind_alternate_rbp"
 
 sql='create table t(a, b); with recursive c(x) as (select 1 union all select x + 1 from c where x < 5000)
