@@ -57,7 +57,7 @@ $(BUILD)/libmemtrace.so: $(PRELOAD_OBJECTS) preload/hot/exports.map
 # --- analyzer: memtrace ------------------------------------------------------------------------
 ANALYZER_SOURCES := $(wildcard analyzer/*.c analyzer/*/*.c)
 ANALYZER_OBJECTS := $(ANALYZER_SOURCES:%.c=$(BUILD)/%.o)
-ANALYZER_LIBS := -ldw -lelf -ljansson -liberty -lm
+ANALYZER_LIBS := -ldw -lelf -ljansson -liberty -lzstd -lm
 # `make check-asan` sets it: for the analyzer and its unit tests, never for what is preloaded or traced.
 SANITIZE ?=
 $(BUILD)/analyzer/%.o: analyzer/%.c Makefile $(BUILD)/flags
@@ -175,8 +175,8 @@ check-fresh: ## `make demo` and `make check` of HEAD in a minimal root file syst
 
 # --- what it needs -----------------------------------------------------------------------------
 DEPS := gcc g++ make libc6-dev pkg-config binutils git perl python3 \
-  libunwind-dev uthash-dev libdw-dev libelf-dev libjansson-dev libiberty-dev libpcre2-dev libcmocka-dev \
-  gnuplot-nox fonts-dejavu-core fontconfig valgrind gdb sqlite3 jq xz-utils file bc procps strace
+  libunwind-dev uthash-dev libdw-dev libelf-dev libjansson-dev libiberty-dev libzstd-dev libpcre2-dev libcmocka-dev \
+  gnuplot-nox fonts-dejavu-core fontconfig valgrind gdb sqlite3 jq xz-utils zstd file bc procps strace
 DEPS_LINT := clang clang-format clang-tidy cppcheck
 DEPS_BENCH := heaptrack hyperfine linux-perf
 deps: ## install what building, testing and the demonstration need (apt)

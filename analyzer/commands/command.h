@@ -18,6 +18,6 @@ extern const size_t command_count;
 
 /* One file each: commands/<name>.c */
 extern const struct command command_run, command_report, command_metrics, command_timeline, command_sites,
-    command_leaks, command_sizes, command_flame, command_plot, command_dump;
+    command_leaks, command_sizes, command_flame, command_plot, command_dump, command_compact;
 
 #endif

@@ -5,20 +5,25 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <unistd.h>
+#include "reader/compact_file.h"
 #include "reader/cursor.h"
 #include "reader/events.h"
 #include "reader/record.h"
+#include "reader/store.h"
 #include "util/memory.h"
 #include "util/progress.h"
 
 /* --- finding them ----------------------------------------------------------------------------------- */
 
 /* Is a chunk's header at OFFSET? A copy is checked and returned: the file may be changing. */
-static bool chunk_header_read(const uint8_t *bytes, uint64_t size, uint64_t next, uint64_t offset,
+static bool chunk_header_read(int fd, const uint8_t *bytes, uint64_t size, uint64_t next, uint64_t offset,
                               struct trace_chunk *header)
 {
     if (size - offset < sizeof(*header)) return false;
-    memcpy(header, bytes + offset, sizeof(*header));
+    if (bytes)
+        memcpy(header, bytes + offset, sizeof(*header));
+    else if (pread(fd, header, sizeof(*header), (off_t)offset) != (ssize_t)sizeof(*header))
+        return false;
     return header->magic == TRACE_CHUNK_MAGIC && header->offset == offset &&
            header->bytes >= TRACE_CHUNK_ALIGNMENT && header->bytes % TRACE_CHUNK_ALIGNMENT == 0 &&
            header->bytes <= next - offset;
@@ -62,13 +67,13 @@ static void chunk_join_stream(struct chunk_table *table, uint32_t index)
         (struct chunk_stream){.first = index, .last = index, .kind = chunk->kind, .lane = chunk->lane};
 }
 
-static void chunk_add(struct chunk_table *table, uint64_t size, const struct trace_chunk *header)
+static struct chunk *chunk_add(struct chunk_table *table, uint64_t size, const struct trace_chunk *header)
 {
     struct chunk *chunk;
     uint64_t bytes = header->bytes < size - header->offset ? header->bytes : size - header->offset;
 
     table->chunks = memory_grow(table->chunks, &table->capacity, table->count, sizeof(*table->chunks));
-    chunk = &table->chunks[table->count];
+    chunk = &table->chunks[table->count++];
     *chunk = (struct chunk){
         .offset = header->offset,
         .bytes = bytes,
@@ -82,11 +87,20 @@ static void chunk_add(struct chunk_table *table, uint64_t size, const struct tra
         .lane = header->kind == TRACE_CHUNK_LANE ? header->lane : 0,
         .stream = CHUNK_NONE,
         .next = CHUNK_NONE,
+        .block = CHUNK_NONE,
     };
-    table->count++;
     if (bytes < header->bytes) table->cut = true;
-    if ((chunk->kind == TRACE_CHUNK_LANE && chunk->lane <= 1) || chunk->kind == TRACE_CHUNK_OUTSIDE)
-        chunk_join_stream(table, (uint32_t)(table->count - 1));
+    return chunk;
+}
+
+/* All chunks are there, in the order of their offsets. */
+static void chunks_join(struct chunk_table *table)
+{
+    for (uint32_t i = 0; i < table->count; i++) {
+        const struct chunk *chunk = &table->chunks[i];
+        if ((chunk->kind == TRACE_CHUNK_LANE && chunk->lane <= 1) || chunk->kind == TRACE_CHUNK_OUTSIDE)
+            chunk_join_stream(table, i);
+    }
 }
 
 /* Where data begins at OFFSET or behind, and in *END where it ends; SIZE when all behind is a hole. On file
@@ -105,28 +119,117 @@ static uint64_t data_behind(int fd, uint64_t offset, uint64_t size, uint64_t *en
     return (uint64_t)data < size ? (uint64_t)data : size;
 }
 
-void chunks_find(struct chunk_table *table, int fd, const uint8_t *bytes, uint64_t size, uint64_t next)
+/* Let go of the mapped pages: a look at a header maps 64 KiB and more. Chunks begin at multiples of 64 KiB in
+ * the file, so of the page in memory. Best effort. */
+static void pages_release(const uint8_t *bytes, const struct chunk *chunk)
+{
+    madvise((void *)(uintptr_t)(bytes + chunk->offset), chunk->bytes, MADV_DONTNEED);
+}
+
+static void chunks_find_raw(struct chunk_table *table, int fd, const uint8_t *bytes, uint64_t size,
+                            uint64_t next)
 {
     uint64_t offset = TRACE_HEADER_BYTES;
     uint64_t data_end = 0; /* up to here there is data */
     struct trace_chunk header;
 
-    table->bytes = bytes;
     while (offset < size) {
         if (offset >= data_end) {
             uint64_t data = data_behind(fd, offset, size, &data_end) & ~(uint64_t)(TRACE_CHUNK_ALIGNMENT - 1);
             if (data > offset) offset = data;
             if (offset >= size) break;
         }
-        if (chunk_header_read(bytes, size, next, offset, &header)) {
-            chunk_add(table, size, &header);
-            chunk_release(table,
-                          &table->chunks[table->count - 1]); /* a look at a header maps 64 KiB and more */
+        if (chunk_header_read(fd, bytes, size, next, offset, &header)) {
+            const struct chunk *chunk = chunk_add(table, size, &header);
+            if (bytes) pages_release(bytes, chunk);
             offset += header.bytes;
         } else {
             offset += TRACE_CHUNK_ALIGNMENT;
         }
     }
+}
+
+void chunks_find(struct chunk_table *table, int fd, const uint8_t *bytes, uint64_t size, uint64_t next)
+{
+    table->bytes = bytes;
+    chunks_find_raw(table, fd, bytes, size, next);
+    chunks_join(table);
+}
+
+static void chunk_add_entry(struct chunk_table *table, const struct compact_entry *entry, uint32_t block,
+                            uint64_t place)
+{
+    struct trace_chunk header = {0};
+    struct chunk *chunk;
+
+    memcpy(&header, entry->header, sizeof(entry->header));
+    chunk = chunk_add(table, UINT64_MAX, &header);
+    chunk->block = block;
+    chunk->place = place;
+    chunk->stored = entry->stored_bytes;
+    if (chunk->limit > chunk->stored) chunk->limit = chunk->stored;
+    chunk->end = entry->end;
+    chunk->damaged = entry->flags & COMPACT_DAMAGED;
+    chunk->scanned = !(entry->flags & COMPACT_NOTABLE);
+}
+
+static int compare_chunks(const void *a, const void *b)
+{
+    const struct chunk *left = a, *right = b;
+
+    if (left->offset != right->offset) return left->offset < right->offset ? -1 : 1;
+    return (left->block > right->block) - (left->block < right->block); /* raw ones last */
+}
+
+/* In order of their offsets, none over another. Forged entries could otherwise take each other's bytes
+ * away. */
+static void chunks_sort(struct chunk_table *table)
+{
+    size_t kept = 0;
+    uint64_t end = 0;
+
+    if (table->count) qsort(table->chunks, table->count, sizeof(*table->chunks), compare_chunks);
+    for (size_t i = 0; i < table->count; i++) {
+        if (table->chunks[i].offset < end) continue;
+        table->chunks[kept] = table->chunks[i];
+        end = table->chunks[kept].offset + table->chunks[kept].bytes;
+        kept++;
+    }
+    table->count = kept;
+}
+
+void chunks_find_compact(struct chunk_table *table, const struct compact_file *compact, int fd, uint64_t size,
+                         uint64_t next)
+{
+    if (fd >= 0) chunks_find_raw(table, fd, NULL, size, next);
+    for (size_t i = 0; i < compact->block_count; i++) {
+        const struct compact_place_found *block = &compact->blocks[i];
+        uint64_t place = 0;
+        for (uint32_t j = block->first; j < block->first + block->entries; j++) {
+            chunk_add_entry(table, &compact->entries[j], (uint32_t)i, place);
+            place += compact->entries[j].stored_bytes;
+        }
+    }
+    chunks_sort(table);
+    chunks_join(table);
+}
+
+void chunk_acquire(const struct chunk_table *table, uint32_t index)
+{
+    struct chunk *chunk = &table->chunks[index];
+
+    if (chunk->users++ == 0 && table->store) store_load(table->store, chunk);
+}
+
+void chunk_release(const struct chunk_table *table, uint32_t index)
+{
+    struct chunk *chunk = &table->chunks[index];
+
+    if (--chunk->users > 0) return;
+    if (table->store)
+        store_release(table->store, chunk);
+    else
+        pages_release(table->bytes, chunk);
 }
 
 /* --- going through their records -------------------------------------------------------------------- */
@@ -146,12 +249,20 @@ static uint64_t scan_offset(const struct scan *s)
     return (uint64_t)(s->cursor.at - s->table->bytes);
 }
 
-static void scan_found_module(struct scan *s, const struct module_record *module)
+/* The chunk's bytes are given up again: what the record points to is copied. */
+static void scan_found_module(struct scan *s, const struct module_record *module, uint64_t place)
 {
     struct chunk_table *t = s->table;
+    struct module_record *kept;
 
+    if (!t->texts) t->texts = arena_new();
     t->modules = memory_grow(t->modules, &t->module_capacity, t->module_count, sizeof(*t->modules));
-    t->modules[t->module_count++] = *module;
+    kept = &t->modules[t->module_count++];
+    *kept = *module;
+    kept->place = place;
+    kept->path = arena_text(t->texts, module->path, module->path_length);
+    kept->build_id =
+        (const uint8_t *)arena_text(t->texts, (const char *)module->build_id, module->build_id_bytes);
 }
 
 /* The last run, if it is of this chunk's stream, ends at OFFSET. Streams are scanned one after another. */
@@ -197,7 +308,7 @@ static void scan_extension(struct scan *s, const struct record *r, uint64_t star
     }
     if (ticks > s->ticks) s->ticks = ticks;
     if (e.kind == EVENT_THREAD_START) s->depth = 0;
-    if (e.kind == EVENT_MODULE) scan_found_module(s, &e.module);
+    if (e.kind == EVENT_MODULE) scan_found_module(s, &e.module, start);
     if (s->table->chunks[s->chunk].lane == 0) return;
     if (e.kind == EVENT_LANE_ENTRY) scan_begin_run(s, start, e.chunk, e.committed);
     if (e.kind == EVENT_THREAD_START) scan_begin_run(s, start, 0, 0); /* of no place */
@@ -229,7 +340,8 @@ static void scan_record(struct scan *s)
     if (r.flags & TRACE_STACK) scan_stack_delta(s);
 }
 
-static void scan_chunk(struct chunk_table *table, uint32_t index)
+/* Go through the records of chunk INDEX, whose bytes are there. */
+static void scan_records(struct chunk_table *table, uint32_t index)
 {
     struct chunk *chunk = &table->chunks[index];
     const uint8_t *start = table->bytes + chunk->offset;
@@ -249,9 +361,48 @@ static void scan_chunk(struct chunk_table *table, uint32_t index)
     }
     chunk->end = (uint64_t)(valid - start);
     chunk->damaged = s.cursor.bad;
+}
+
+bool chunk_check(const struct chunk_table *table, uint32_t index)
+{
+    return !table->store || store_check(table->store, &table->chunks[index]);
+}
+
+static void scan_chunk(struct chunk_table *table, uint32_t index)
+{
+    struct chunk *chunk = &table->chunks[index];
+
+    if (!chunk_check(table, index)) {
+        chunk->end = TRACE_CHUNK_HEADER_BYTES;
+        chunk->damaged = true;
+    } else if (!chunk->scanned) {
+        chunk_acquire(table, index);
+        scan_records(table, index);
+        chunk_release(table, index);
+    }
     table->damaged_chunks += chunk->damaged;
     table->record_bytes += chunk->end - TRACE_CHUNK_HEADER_BYTES;
-    chunk_release(table, chunk);
+}
+
+void chunk_examine(const uint8_t *bytes, uint64_t size, struct chunk_examined *examined)
+{
+    struct chunk chunk = {.bytes = size, .limit = size, .end = TRACE_CHUNK_HEADER_BYTES, .next = CHUNK_NONE};
+    struct chunk_stream stream = {0};
+    struct chunk_table table = {
+        .bytes = bytes, .chunks = &chunk, .count = 1, .streams = &stream, .stream_count = 1};
+    struct trace_chunk header;
+
+    memcpy(&header, bytes, sizeof(header));
+    chunk.ticks = header.ticks;
+    chunk.kind = header.kind;
+    chunk.lane = header.kind == TRACE_CHUNK_LANE ? header.lane : 0;
+    if (header.committed && header.committed < size) chunk.limit = header.committed;
+    scan_records(&table, 0);
+    *examined = (struct chunk_examined){
+        .end = chunk.end, .damaged = chunk.damaged, .notable = chunk.lane == 1 || table.module_count > 0};
+    free(table.runs);
+    free(table.modules);
+    arena_free(table.texts);
 }
 
 static int compare_modules(const void *a, const void *b)
@@ -259,7 +410,7 @@ static int compare_modules(const void *a, const void *b)
     const struct module_record *left = a, *right = b;
 
     if (left->ticks != right->ticks) return left->ticks < right->ticks ? -1 : 1;
-    return (left->path > right->path) - (left->path < right->path); /* the order in the file */
+    return (left->place > right->place) - (left->place < right->place); /* the order in the file */
 }
 
 static int compare_runs(const void *a, const void *b)
@@ -293,11 +444,6 @@ void chunks_free(struct chunk_table *table)
     free(table->streams);
     free(table->runs);
     free(table->modules);
+    arena_free(table->texts);
     *table = (struct chunk_table){0};
-}
-
-void chunk_release(const struct chunk_table *table, const struct chunk *chunk)
-{
-    /* Chunks begin at multiples of 64 KiB in the file, so of the page in memory. Best effort. */
-    madvise((void *)(uintptr_t)(table->bytes + chunk->offset), chunk->bytes, MADV_DONTNEED);
 }

@@ -23,6 +23,11 @@ struct chunk {
     uint16_t kind, lane;
     uint32_t stream, next; /* the stream's next chunk or CHUNK_NONE */
     bool damaged;          /* what ended the prefix is a record that does not decode */
+    /* of the compact form */
+    uint32_t block;         /* of the compact file; CHUNK_NONE: the chunk is in the raw file */
+    bool scanned;           /* `end` and `damaged` are known, and no record has to be looked at */
+    uint32_t users;         /* how many have loaded it */
+    uint64_t place, stored; /* where in the block's content, and how much of it */
 };
 
 struct chunk_stream {
@@ -39,31 +44,53 @@ struct lane_run {
     uint64_t place;         /* it goes in front of the first record there that begins here or behind */
 };
 
+struct store;
+
 struct chunk_table {
-    const uint8_t *bytes; /* of the file, mapped */
+    const uint8_t *bytes; /* of the file, mapped; or where its chunks appear when they are loaded */
+    struct store *store;  /* NULL: the raw form, mapped */
     struct chunk *chunks; /* in ascending order of their offsets */
     size_t count, capacity;
     struct chunk_stream *streams;
     size_t stream_count, stream_capacity;
     struct lane_run *runs; /* by place_stream, place, start; those without a place last */
     size_t run_count, run_capacity;
-    struct module_record *modules; /* by ticks; they point into the mapped bytes */
+    struct module_record *modules; /* by ticks; what they point to lies in texts */
     size_t module_count, module_capacity;
+    struct arena *texts;
     uint64_t record_bytes;
     uint64_t damaged_chunks;
     bool cut; /* the last chunk reaches beyond the file */
 };
 
-/* Find the chunks of the file that is mapped at BYTES[0..SIZE), whose header says NEXT; FD is asked where
- * its holes are, so that a file of many GiB of nothing is read in no time. Quick: touches no record. */
+/* Find the chunks of the raw file FD, of SIZE bytes up to NEXT, as its header says. BYTES: where the file
+ * is mapped, or NULL: it is read. FD is asked where its holes are, so that a file of many GiB of nothing is
+ * read in no time. Quick: touches no record. */
 void chunks_find(struct chunk_table *table, int fd, const uint8_t *bytes, uint64_t size, uint64_t next);
+struct compact_file;
+/* The same for COMPACT and, where the trace is in both forms, the raw file FD (else -1). A chunk that is
+ * in both is taken from COMPACT: its hole may be half made. table->bytes and store are set afterwards. */
+void chunks_find_compact(struct chunk_table *table, const struct compact_file *compact, int fd, uint64_t size,
+                         uint64_t next);
 /* Go through all records once: fills in `end`, runs and modules. */
 void chunks_scan(struct chunk_table *table);
 void chunks_free(struct chunk_table *table);
 
-/* Let go of the mapped pages of a chunk that has been read: the analyzer's memory does not grow with the
+/* What is known of a chunk's records when they have been gone through once. */
+struct chunk_examined {
+    uint64_t end;          /* as in struct chunk */
+    bool damaged, notable; /* notable: modules or second-lane runs are among them */
+};
+/* Go through the records of the chunk in BYTES[0..SIZE), header included, SIZE at least that. */
+void chunk_examine(const uint8_t *bytes, uint64_t size, struct chunk_examined *examined);
+
+/* Before a chunk's bytes are read, and when they have been: the analyzer's memory does not grow with the
  * trace. */
-void chunk_release(const struct chunk_table *table, const struct chunk *chunk);
+void chunk_acquire(const struct chunk_table *table, uint32_t chunk);
+void chunk_release(const struct chunk_table *table, uint32_t chunk);
+
+/* Are CHUNK's bytes as they were written, as far as can be known? Reported once where not. */
+bool chunk_check(const struct chunk_table *table, uint32_t chunk);
 
 struct trace;
 /* TRACE's chunks, scanned. */

@@ -29,6 +29,7 @@ enum event_kind {
 
 struct module_record {
     uint64_t ticks, generation, start, end, bias;
+    uint64_t place; /* offset of the record in the file; only of those that trace_modules gives */
     const uint8_t *build_id;
     size_t build_id_bytes;
     const char *path; /* not terminated */

@@ -9,6 +9,7 @@
 struct lane {
     struct decoder *decoder; /* NULL: not begun */
     uint32_t stream, chunk;  /* CHUNK_NONE: at its end */
+    bool holds;              /* the chunk is acquired */
 };
 
 /* A thread sequence: a first-lane stream with second-lane runs put in; or a run by itself. */
@@ -43,19 +44,29 @@ struct event_stream {
 
 /* --- lanes ------------------------------------------------------------------------------------------ */
 
+static void lane_let_go(struct event_stream *s, struct lane *lane)
+{
+    if (lane->holds) chunk_release(s->table, lane->chunk);
+    lane->holds = false;
+}
+
 static void lane_begin_chunk(struct event_stream *s, struct lane *lane, uint32_t chunk)
 {
     const struct chunk *c = &s->table->chunks[chunk];
     const uint8_t *start = s->table->bytes + c->offset;
 
+    chunk_acquire(s->table, chunk); /* before the other is let go: it may be the same */
+    lane_let_go(s, lane);
     if (!lane->decoder) lane->decoder = decoder_new();
     lane->chunk = chunk;
+    lane->holds = true;
     decoder_begin(lane->decoder, start + TRACE_CHUNK_HEADER_BYTES, start + c->end, c->ticks, c->thread,
                   c->kind == TRACE_CHUNK_OUTSIDE);
 }
 
-static void lane_end(struct lane *lane)
+static void lane_end(struct event_stream *s, struct lane *lane)
 {
+    lane_let_go(s, lane);
     decoder_free(lane->decoder);
     lane->decoder = NULL;
     lane->chunk = CHUNK_NONE;
@@ -66,9 +77,8 @@ static void lane_leave_chunk(struct event_stream *s, struct lane *lane)
     const struct chunk *c = &s->table->chunks[lane->chunk];
 
     s->bytes_done += c->end - TRACE_CHUNK_HEADER_BYTES;
-    chunk_release(s->table, c);
     if (c->next == CHUNK_NONE)
-        lane_end(lane);
+        lane_end(s, lane);
     else
         lane_begin_chunk(s, lane, c->next);
 }
@@ -280,9 +290,9 @@ void event_stream_close(struct event_stream *s)
 {
     if (!s) return;
     for (size_t i = 0; i < s->sequence_count; i++)
-        lane_end(&s->sequences[i].lane);
+        lane_end(s, &s->sequences[i].lane);
     for (size_t i = 0; i < s->table->stream_count; i++)
-        lane_end(&s->second_lanes[i]);
+        lane_end(s, &s->second_lanes[i]);
     free(s->sequences);
     free(s->heap);
     free(s->second_lanes);
@@ -318,7 +328,7 @@ static void heap_advance_first(struct event_stream *s)
 
     if (!q->begun) sequence_begin(s, q);
     if (!sequence_advance(s, q)) {
-        lane_end(&q->lane);
+        lane_end(s, &q->lane);
         heap_remove_first(s);
     } else if (s->heap_count > 1) {
         heap_sift_down(s, 0);

@@ -7,13 +7,16 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
 #include <sys/utsname.h>
 #include <time.h>
 #include <unistd.h>
 #include "reader/chunks.h"
+#include "reader/compact_file.h"
 #include "reader/cursor.h"
+#include "reader/store.h"
 #include "util/memory.h"
 #include "util/process_stat.h"
 #include "util/report_error.h"
@@ -21,15 +24,18 @@
 
 struct trace {
     char *path;
-    int fd;
-    uint8_t *front; /* a copy of the file's first TRACE_HEADER_BYTES: header and info records */
+    int fd; /* the raw form; -1: there is the compact one alone */
+    int compact_fd;
+    struct compact_file *compact; /* NULL: there is the raw form alone */
+    struct store *store;          /* with COMPACT: where its chunks' bytes are */
+    uint8_t *front;               /* a copy of the file's first TRACE_HEADER_BYTES: header and info records */
     struct trace_header header;
-    const uint8_t *bytes; /* mapped: up to the last claimed chunk's end, or the file's */
-    uint64_t size;
+    const uint8_t *bytes;         /* mapped: up to the last claimed chunk's end, or the file's */
+    uint64_t size;                /* of the raw file up to there */
     uint64_t span_ticks, span_ns; /* how far the clock is known to have gone since the start; 0: unknown */
     uint64_t ns_per_tick;         /* span_ns / span_ticks in 2^-64, rounded down; 0: not less than 1 */
     struct chunk_table chunks;
-    bool scanned;
+    bool scanned, short_file; /* short_file: the raw file is shorter than what was claimed in it */
     char *executable, *command_line;
 };
 
@@ -47,7 +53,7 @@ static void on_bus_error(int signal_number)
     _exit(EXIT_TROUBLE);
 }
 
-static int trace_open_file(struct trace *trace, uint64_t *size)
+static int trace_open_file(struct trace *trace, struct stat *file)
 {
     struct stat st;
 
@@ -72,7 +78,7 @@ static int trace_open_file(struct trace *trace, uint64_t *size)
         report_error("'%s' is empty, not a trace; was the disk full when it was copied?", trace->path);
         return EXIT_TROUBLE;
     }
-    *size = (uint64_t)st.st_size;
+    *file = st;
     return 0;
 }
 
@@ -151,24 +157,122 @@ static int trace_check_header(struct trace *trace, size_t got)
     return 0;
 }
 
-static int trace_map(struct trace *trace, uint64_t file_size)
+static int trace_cannot_map(const struct trace *trace, uint64_t bytes)
 {
-    void *bytes;
-    struct sigaction action = {.sa_handler = on_bus_error};
+    report_error("'%s': %" PRIu64 " bytes cannot be mapped: %s; raise the limit of virtual memory "
+                 "(ulimit -v)",
+                 trace->path, bytes, strerror(errno));
+    return EXIT_TROUBLE;
+}
 
-    trace->size = trace->header.next < file_size ? trace->header.next : file_size;
-    if (trace->size <= TRACE_HEADER_BYTES) trace->size = TRACE_HEADER_BYTES;
-    bytes = trace->size == (size_t)trace->size
-                ? mmap(NULL, (size_t)trace->size, PROT_READ, MAP_SHARED | MAP_NORESERVE, trace->fd, 0)
-                : MAP_FAILED;
-    if (bytes == MAP_FAILED) {
-        report_error("'%s': %" PRIu64 " bytes cannot be mapped: %s; raise the limit of virtual memory "
-                     "(ulimit -v)",
-                     trace->path, trace->size, strerror(errno));
-        return EXIT_TROUBLE;
-    }
+static int trace_map(struct trace *trace)
+{
+    struct sigaction action = {.sa_handler = on_bus_error};
+    void *bytes = trace->size == (size_t)trace->size
+                      ? mmap(NULL, (size_t)trace->size, PROT_READ, MAP_SHARED | MAP_NORESERVE, trace->fd, 0)
+                      : MAP_FAILED;
+
+    if (bytes == MAP_FAILED) return trace_cannot_map(trace, trace->size);
     trace->bytes = bytes;
     sigaction(SIGBUS, &action, NULL);
+    chunks_find(&trace->chunks, trace->fd, trace->bytes, trace->size, trace->header.next);
+    return 0;
+}
+
+/* --- the compact form, alone or beside the raw one ----------------------------------------------------- */
+
+/* The chunks of a compact file, and of the raw one where that is there, too. */
+static int trace_map_compact(struct trace *trace)
+{
+    struct trace_header *h = &trace->header;
+    uint64_t end = TRACE_HEADER_BYTES;
+
+    chunks_find_compact(&trace->chunks, trace->compact, trace->fd, trace->size, h->next);
+    if (trace->chunks.count) {
+        const struct chunk *last = &trace->chunks.chunks[trace->chunks.count - 1];
+        end = last->offset + last->bytes;
+    }
+    trace->store = store_new(trace->compact, trace->fd, end);
+    if (!trace->store) return trace_cannot_map(trace, end);
+    trace->bytes = store_bytes(trace->store);
+    trace->chunks.bytes = trace->bytes;
+    trace->chunks.store = trace->store;
+    /* An early front is of a time when few chunks were claimed. */
+    if (h->next < end) h->next = end;
+    if (h->limit < h->next) h->limit = h->next;
+    return 0;
+}
+
+/* Is PATH a compact trace with the run id RUN_ID? Then it is the trace's compact form from now on. */
+static bool trace_adopt_compact(struct trace *trace, const char *path, const uint8_t *run_id)
+{
+    struct stat st;
+    struct compact_file *compact = NULL;
+    int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
+
+    if (fd < 0) return false;
+    if (fstat(fd, &st) == 0 && S_ISREG(st.st_mode) &&
+        compact_file_open(path, fd, (uint64_t)st.st_size, true, &compact) == 0 &&
+        memcmp(compact->header.run_id, run_id, sizeof(compact->header.run_id)) == 0) {
+        trace->compact = compact;
+        trace->compact_fd = fd;
+        return true;
+    }
+    compact_file_close(compact);
+    close(fd);
+    return false;
+}
+
+/* The raw form was opened: is its compact form growing beside it? */
+static void trace_find_compact(struct trace *trace)
+{
+    char *path = memory_format("%s%s", trace->path, COMPACT_SUFFIX);
+
+    trace_adopt_compact(trace, path, trace->header.run_id);
+    free(path);
+}
+
+static bool is_raw_of(int fd, const uint8_t *run_id)
+{
+    struct trace_header header;
+
+    return pread(fd, &header, sizeof(header), 0) == (ssize_t)sizeof(header) &&
+           memcmp(header.magic, TRACE_MAGIC, sizeof(header.magic)) == 0 &&
+           memcmp(header.run_id, run_id, sizeof(header.run_id)) == 0;
+}
+
+/* The compact form was opened: is the raw one still beside it? -1: no. */
+static int raw_find(const struct trace *trace)
+{
+    size_t length = strlen(trace->path), suffix = strlen(COMPACT_SUFFIX);
+    char *path;
+    int fd;
+
+    if (length <= suffix || strcmp(trace->path + length - suffix, COMPACT_SUFFIX) != 0) return -1;
+    path = memory_text(trace->path, length - suffix);
+    fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
+    free(path);
+    if (fd < 0 || is_raw_of(fd, trace->compact->header.run_id)) return fd;
+    close(fd);
+    return -1;
+}
+
+/* The file that was opened is compact. */
+static int trace_begin_compact(struct trace *trace, const struct stat *st)
+{
+    trace->compact_fd = trace->fd;
+    trace->fd = -1;
+    if (compact_file_open(trace->path, trace->compact_fd, (uint64_t)st->st_size, false, &trace->compact))
+        return EXIT_TROUBLE;
+    trace->fd = raw_find(trace);
+    if (trace->fd >= 0) return 0;
+    if (!trace->compact->has_front) {
+        report_error(
+            "'%s' is damaged: the header of its trace is missing; fetch the file again from where it was "
+            "recorded",
+            trace->path);
+        return EXIT_TROUBLE;
+    }
     return 0;
 }
 
@@ -273,20 +377,79 @@ static char *command_line_text(const struct trace *trace)
 
 /* --- the doors -------------------------------------------------------------------------------------- */
 
-int trace_open(const char *path, struct trace **out)
+/* Nobody may punch holes into the raw form while it is read: `memtrace run` asks for this lock before it
+ * does. It holds its own for moments; who holds it longer is no reason not to read. */
+static void trace_lock(const struct trace *trace)
+{
+    const struct timespec pause = {.tv_nsec = 10000000};
+
+    for (int tries = 0; tries < 100 && flock(trace->fd, LOCK_SH | LOCK_NB) != 0 && errno == EWOULDBLOCK;
+         tries++)
+        nanosleep(&pause, NULL);
+}
+
+/* Header and chunks of the file that was opened, whatever its form. */
+static int trace_begin(struct trace *trace, const struct stat *st)
+{
+    uint8_t start[8];
+    struct stat raw = *st;
+    size_t got = TRACE_HEADER_BYTES;
+
+    if (pread(trace->fd, start, sizeof(start), 0) == (ssize_t)sizeof(start) &&
+        compact_file_is(start, sizeof(start))) {
+        if (trace_begin_compact(trace, st)) return EXIT_TROUBLE;
+        if (trace->fd >= 0 && fstat(trace->fd, &raw) != 0) raw.st_size = 0;
+    }
+    if (trace->fd >= 0) {
+        trace_lock(trace);
+        if (trace_read_front(trace, &got)) return EXIT_TROUBLE;
+    } else {
+        trace->front = memory_new(TRACE_HEADER_BYTES, 1);
+        memcpy(trace->front, trace->compact->front, TRACE_HEADER_BYTES);
+        raw.st_size = 0;
+    }
+    if (trace_check_header(trace, got)) return EXIT_TROUBLE;
+    trace->size = trace->header.next < (uint64_t)raw.st_size ? trace->header.next : (uint64_t)raw.st_size;
+    if (trace->size <= TRACE_HEADER_BYTES) trace->size = TRACE_HEADER_BYTES;
+    /* `next` equal to `limit` may be a trim that was interrupted: no chunk can be claimed any more, and the
+     * file may have been cut to its true end already. Then no chunk reaches beyond it. */
+    trace->short_file = trace->size < trace->header.next && trace->header.next != trace->header.limit;
+    if (!trace->compact) trace_find_compact(trace);
+    return trace->compact ? trace_map_compact(trace) : trace_map(trace);
+}
+
+/* Has the file been replaced under its name since it was opened? So it is with a trace whose compact form
+ * became whole just now: what is open lacks the chunks that went there. */
+static bool trace_was_replaced(const struct trace *trace, const struct stat *opened)
+{
+    struct stat st;
+
+    return stat(trace->path, &st) == 0 && (st.st_ino != opened->st_ino || st.st_dev != opened->st_dev);
+}
+
+static struct trace *trace_new(const char *path)
 {
     struct trace *trace = memory_new(1, sizeof(*trace));
-    uint64_t file_size = 0;
-    size_t got = 0;
 
     trace->path = memory_text(path, strlen(path));
-    trace->fd = -1;
-    if (trace_open_file(trace, &file_size) || trace_read_front(trace, &got) ||
-        trace_check_header(trace, got) || trace_map(trace, file_size)) {
+    trace->fd = trace->compact_fd = -1;
+    return trace;
+}
+
+int trace_open(const char *path, struct trace **out)
+{
+    struct trace *trace = NULL;
+    struct stat st;
+    int tries = 0;
+
+    do {
         trace_close(trace);
-        return EXIT_TROUBLE;
-    }
-    chunks_find(&trace->chunks, trace->fd, trace->bytes, trace->size, trace->header.next);
+        trace = trace_new(path);
+        if (trace_open_file(trace, &st) || trace_begin(trace, &st)) {
+            trace_close(trace);
+            return EXIT_TROUBLE;
+        }
+    } while (trace_was_replaced(trace, &st) && ++tries < 10);
     trace_find_clock(trace);
     trace->executable = info_text(trace, TRACE_INFO_EXECUTABLE);
     trace->command_line = command_line_text(trace);
@@ -298,7 +461,12 @@ void trace_close(struct trace *trace)
 {
     if (!trace) return;
     chunks_free(&trace->chunks);
-    if (trace->bytes) munmap((void *)(uintptr_t)trace->bytes, (size_t)trace->size);
+    if (trace->store)
+        store_free(trace->store);
+    else if (trace->bytes)
+        munmap((void *)(uintptr_t)trace->bytes, (size_t)trace->size);
+    compact_file_close(trace->compact);
+    if (trace->compact_fd >= 0) close(trace->compact_fd);
     if (trace->fd >= 0) close(trace->fd);
     free(trace->front);
     free(trace->executable);
@@ -340,6 +508,21 @@ size_t trace_modules(struct trace *trace, const struct module_record **modules)
     return trace_chunks(trace)->module_count;
 }
 
+bool trace_is_compact(const struct trace *trace)
+{
+    return trace->fd < 0 && trace->compact->whole;
+}
+
+bool trace_is_raw(const struct trace *trace)
+{
+    return !trace->compact;
+}
+
+const uint8_t *trace_front(const struct trace *trace)
+{
+    return trace->front;
+}
+
 uint64_t trace_record_bytes(struct trace *trace)
 {
     return trace_chunks(trace)->record_bytes;
@@ -352,10 +535,8 @@ uint64_t trace_damaged_chunks(struct trace *trace)
 
 bool trace_is_cut(const struct trace *trace)
 {
-    /* `next` equal to `limit` may be a trim that was interrupted: no chunk can be claimed any more, and the
-     * file may have been cut to its true end already. Then no chunk reaches beyond it. */
-    return trace->chunks.cut ||
-           (trace->size < trace->header.next && trace->header.next != trace->header.limit);
+    if (trace->fd < 0) return !trace->compact->whole || trace->compact->flags & COMPACT_CUT;
+    return trace->chunks.cut || trace->short_file;
 }
 
 /* --- does its process still run? -------------------------------------------------------------------- */

@@ -15,7 +15,8 @@
 
 struct trace;
 
-/* Open PATH. 0: *OUT is for trace_close. Else EXIT_TROUBLE, reported in one line: it cannot be read, is a
+/* Open PATH, in its raw or its compact form; while a trace is in both (PATH and PATH.compact), either leads
+ * to all of it. 0: *OUT is for trace_close. Else EXIT_TROUBLE, reported in one line: it cannot be read, is a
  * directory, is empty, is no trace, is cut within its header, is of another version or byte order.
  * From here on a SIGBUS (the file was cut, or its disk failed, while it is mapped) ends the command with
  * one line, too. */
@@ -51,6 +52,12 @@ uint64_t trace_damaged_chunks(struct trace *trace);
 
 /* Is the file shorter than what was claimed in it: copied before it was complete, or cut? */
 bool trace_is_cut(const struct trace *trace);
+
+/* Is it one compact file, whole? One raw file? Neither: it is in two. */
+bool trace_is_compact(const struct trace *trace);
+bool trace_is_raw(const struct trace *trace);
+/* Its first TRACE_HEADER_BYTES as they are in the file. */
+const uint8_t *trace_front(const struct trace *trace);
 
 /* Does the process that wrote the trace still run? Its pid must exist and have been started no later than
  * the trace; in another pid namespace or on another machine the answer is false. */

@@ -9,7 +9,8 @@
 #include "util/memory.h"
 #include "util/report_error.h"
 
-#define TRACE_MAGIC_TEXT "memtrace" /* the first eight bytes of every trace: docs/trace-format.md */
+/* The first seven bytes of every trace, raw ("memtrace") or compact ("memtracz"): docs/trace-format.md */
+#define TRACE_MAGIC_TEXT "memtrac"
 
 struct output {
     FILE *file;
