@@ -121,6 +121,9 @@ $(BUILD)/tests/programs/%: tests/programs/%.cpp Makefile $(BUILD)/flags
 	@mkdir -p $(@D)
 	$(call say,CXX,$<)$(CXX) -std=gnu++17 $(PROGRAM_FLAGS) -MMD -MP -MF $@.d -MT $@ -o $@.new $< $(program_flags) && mv -f $@.new $@
 
+# It has the walker inside, and is built for other machines, too.
+$(BUILD)/tests/programs/frame_pointers: PROGRAM_FLAGS += $(PRELOAD_INCLUDES)
+
 # Which objects a C test is linked with is said in the test itself.
 $(BUILD)/tests/rules.mk: tests/lib/test_rules.sh $(TEST_SOURCES)
 	@mkdir -p $(@D)
@@ -178,13 +181,25 @@ DEPS := gcc g++ make libc6-dev pkg-config binutils git perl python3 \
   libunwind-dev uthash-dev libdw-dev libelf-dev libjansson-dev libiberty-dev libzstd-dev libpcre2-dev libcmocka-dev \
   gnuplot-nox fonts-dejavu-core fontconfig valgrind gdb sqlite3 jq xz-utils zstd file bc procps strace
 DEPS_LINT := clang clang-format clang-tidy cppcheck
+DEPS_CROSS := gcc-aarch64-linux-gnu libc6-dev-arm64-cross qemu-user-static
 DEPS_BENCH := heaptrack hyperfine linux-perf
 deps: ## install what building, testing and the demonstration need (apt)
 	$(Q).ci/install_packages $(DEPS)
 deps-lint: ## install what make lint, format and CC=clang need
 	$(Q).ci/install_packages $(DEPS_LINT)
+deps-cross: ## install what make cross needs, and an emulator to run it
+	$(Q).ci/install_packages $(DEPS_CROSS)
 deps-bench: ## install what measurements are compared with, as far as this distribution has it
 	$(Q).ci/install_packages --if-available $(DEPS_BENCH)
+
+# --- other machines ----------------------------------------------------------------------------
+# The recorder alone, and what its test runs: the analyzer reads the traces of any machine, wherever it runs.
+CROSS ?= aarch64-linux-gnu
+CROSS_BUILD = $(BUILD)/$(firstword $(subst -, ,$(CROSS)))
+CROSS_PROGRAMS := linked_list fork_tree frame_pointers
+cross: ## build libmemtrace.so for aarch64 into build/aarch64 (make deps-cross); CROSS=riscv64-linux-gnu: for that
+	$(Q)$(MAKE) --no-print-directory CC=$(CROSS)-gcc BUILD=$(CROSS_BUILD) $(CROSS_BUILD)/libmemtrace.so \
+	  $(CROSS_PROGRAMS:%=$(CROSS_BUILD)/tests/programs/%)
 
 # --- demonstration -----------------------------------------------------------------------------
 DEMO := $(BUILD)/demo
@@ -263,5 +278,5 @@ ifneq ($(MAKECMDGOALS),clean)
 include $(BUILD)/tests/rules.mk
 endif
 .PHONY: all build clean help check bench check-kill check-asan check-fresh test-programs test-units deps deps-lint \
-  deps-bench demo docs-images format format-check lint lint-includes lint-hot lint-tidy lint-cppcheck install uninstall
+  deps-cross cross deps-bench demo docs-images format format-check lint lint-includes lint-hot lint-tidy lint-cppcheck install uninstall
 .SECONDARY: $(TEST_UNITS:.t=_test.o)

@@ -34,7 +34,7 @@ struct run_options {
     bool verbose, quiet, force;
 };
 
-static const char *const unwinders[] = {"cfi", "libunwind", NULL};
+static const char *const unwinders[] = {"cfi", "frame-pointer", "libunwind", NULL};
 
 static const struct option_entry run_entries[] = {
     {"output", 'o', OPTION_TEXT, offsetof(struct run_options, output), "PATTERN",
@@ -46,7 +46,7 @@ static const struct option_entry run_entries[] = {
     {"depth", 0, OPTION_COUNT, offsetof(struct run_options, depth), "N", "frames of a stack, 1 to 4096 (512)",
      NULL},
     {"unwinder", 0, OPTION_CHOICE, offsetof(struct run_options, unwinder), "NAME",
-     "cfi (the default) or libunwind", unwinders},
+     "cfi (the default), frame-pointer or libunwind", unwinders},
     {"force", 0, OPTION_FLAG, offsetof(struct run_options, force), NULL,
      "run the program even if it cannot be recorded itself: what it starts may be", NULL},
     {"verbose", 'v', OPTION_FLAG, offsetof(struct run_options, verbose), NULL,

@@ -50,8 +50,8 @@ static inline uint32_t take_stack(struct lane *lane, const struct unwind_registe
 {
     struct unwind_outcome outcome;
     uint64_t *frames = lane->frames[lane->current ^ 1];
-    if (unlikely(recorder.use_libunwind))
-        slow_libunwind_stack(lane, from, frames, &outcome);
+    if (unlikely(recorder.unwinder != TRACE_UNWINDER_CFI))
+        slow_other_stack(lane, from, frames, &outcome);
     else
         unwind_stack(&lane->unwind, from, frames, recorder.depth_limit, &outcome);
     if (unlikely(outcome.guessed)) slow_count_guessed();

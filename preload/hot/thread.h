@@ -75,7 +75,7 @@ struct thread_state {
 struct recorder {
     struct trace_header *header; /* mapped shared; NULL before init */
     uint32_t depth_limit;        /* frames */
-    bool use_libunwind;
+    enum trace_unwinder unwinder;
     bool preempted;           /* the executable defines realloc: ours is not the program's */
     bool ordered_clock;       /* the allocator is not glibc's: order the clock after its loads */
     bool monotonic_clock;     /* no invariant TSC: ticks are ns */

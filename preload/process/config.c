@@ -1,6 +1,7 @@
 #include "process/config.h"
 
 #include <string.h>
+#include "machine.h"
 #include "memtrace/trace_format.h"
 #include "process/text.h"
 
@@ -62,6 +63,18 @@ static bool parse_size(const char *value, uint64_t *result)
     return at != value && factor != 0 && !__builtin_mul_overflow(number, factor, result);
 }
 
+/* The number of the unwinder that VALUE names; 0 with a complaint: none that there is. */
+static uint32_t parse_unwinder(const char *value)
+{
+    if (ARCH_HAS_CFI && strcmp(value, "cfi") == 0) return TRACE_UNWINDER_CFI;
+    if (strcmp(value, "libunwind") == 0) return TRACE_UNWINDER_LIBUNWIND;
+    if (strcmp(value, "frame-pointer") == 0) return TRACE_UNWINDER_FRAME_POINTER;
+    complain("MEMTRACE_UNWINDER", value,
+             ARCH_HAS_CFI ? "cfi, frame-pointer or libunwind are allowed, cfi used"
+                          : "frame-pointer or libunwind are allowed on this machine, its default used");
+    return 0;
+}
+
 /* VALUE into BUFFER when it is there and fits. */
 static bool copy(char *buffer, size_t capacity, const char *value)
 {
@@ -103,10 +116,7 @@ void config_read(char *const *environment, bool secure)
     if (value != NULL && *value != '\0' && !copy(config.output, sizeof(config.output), value))
         complain("MEMTRACE_OUTPUT", value, "2047 characters are allowed, default used");
     value = environment_get(environment, "MEMTRACE_UNWINDER");
-    if (value != NULL && strcmp(value, "libunwind") == 0)
-        config.use_libunwind = true;
-    else if (value != NULL && *value != '\0' && strcmp(value, "cfi") != 0)
-        complain("MEMTRACE_UNWINDER", value, "cfi or libunwind are allowed, cfi used");
+    if (value != NULL && *value != '\0') config.unwinder = parse_unwinder(value);
     value = environment_get(environment, "MEMTRACE_IMAGES");
     if (value != NULL && *value != '\0' && !copy(config.images, sizeof(config.images), value)) {
         complain("MEMTRACE_IMAGES", value, "255 characters are allowed, no image recorded");

@@ -10,7 +10,7 @@
 struct config {
     bool disabled;        /* MEMTRACE_DISABLE set and not "0", or secure-execution mode */
     bool verbose;         /* MEMTRACE_VERBOSE: say on fd 2 what is recorded where, or why not */
-    bool use_libunwind;   /* MEMTRACE_UNWINDER=libunwind */
+    uint32_t unwinder;    /* MEMTRACE_UNWINDER: enum trace_unwinder; 0: none named, the machine's */
     uint32_t depth_limit; /* MEMTRACE_DEPTH: 1..TRACE_MAX_DEPTH frames */
     uint64_t limit_bytes; /* MEMTRACE_LIMIT: cap of the file; 0: chosen by free space */
     char output[2048];    /* MEMTRACE_OUTPUT: pattern */

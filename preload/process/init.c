@@ -12,6 +12,7 @@
 #include <unistd.h>
 #include "hot/clock.h"
 #include "hot/next.h"
+#include "machine.h"
 #include "process/bootstrap.h"
 #include "process/config.h"
 #include "process/exec.h"
@@ -172,10 +173,22 @@ static void choose_clock(void)
     recorder.monotonic_clock = !ticks_are_invariant();
     recorder.ticks_per_ms = 1000000;
     if (recorder.monotonic_clock) return;
+    recorder.ticks_per_ms = ticks_per_second() / 1000;
+    if (recorder.ticks_per_ms != 0) return;
     uint64_t from_ns = slow_monotonic_ns(), from = ticks_read(), ns;
     while ((ns = slow_monotonic_ns()) - from_ns < 20000) /* 20 us: good to about 1 % */
         ;
     recorder.ticks_per_ms = (ticks_read() - from) * 1000000 / (ns - from_ns);
+}
+
+/* The unwinder that was asked for, if it is there; else the machine's. */
+static uint32_t choose_unwinder(void)
+{
+    uint32_t machines = ARCH_UNWINDER;
+    if (config.unwinder != 0 && config.unwinder != TRACE_UNWINDER_LIBUNWIND) return config.unwinder;
+    if (config.unwinder == 0 && machines != TRACE_UNWINDER_LIBUNWIND) return machines;
+    if (libunwind_open()) return TRACE_UNWINDER_LIBUNWIND;
+    return machines != TRACE_UNWINDER_LIBUNWIND ? machines : TRACE_UNWINDER_FRAME_POINTER;
 }
 
 bool image_begin(const struct trace_origin *parent)
@@ -219,7 +232,7 @@ static void init_recording(void)
     recorder.depth_limit = config.depth_limit;
     choose_clock();
     unwind_init();
-    if (config.use_libunwind) recorder.use_libunwind = libunwind_open();
+    recorder.unwinder = choose_unwinder();
     trace_file_describe();
     image_begin(NULL);
 }

@@ -11,6 +11,7 @@
 #include "process/image.h"
 #include "find_object.h"
 #include "slow/chunk.h"
+#include "slow/frame_pointers.h"
 #include "slow/module_find.h"
 #include "syscall.h"
 
@@ -155,6 +156,7 @@ void slow_module_seen(uint64_t address, const struct dl_find_object *found)
         NULL) { /* the C library closes modules without our hook; or another thread is about to notice */
         module_gone(lane, known);
         unwind_flush();
+        frame_pointers_flush();
     }
     const struct link_map *map = found->dlfo_link_map;
     uint64_t start = (uint64_t)found->dlfo_map_start, end = (uint64_t)found->dlfo_map_end;
@@ -223,7 +225,10 @@ static void modules_check(void)
         changed = true;
     }
     if (lane != NULL) recorder_leave(lane);
-    if (changed) unwind_flush();
+    if (changed) {
+        unwind_flush();
+        frame_pointers_flush();
+    }
     unwind_modules_changed();
 }
 
@@ -237,10 +242,17 @@ EXPORT int dlclose(void *handle)
     return result;
 }
 
-void slow_libunwind_stack(struct lane *lane, const struct unwind_registers *from, uint64_t *frames,
-                          struct unwind_outcome *outcome)
+void slow_other_stack(struct lane *lane, const struct unwind_registers *from, uint64_t *frames,
+                      struct unwind_outcome *outcome)
 {
     int program_errno = errno;
+    if (recorder.unwinder == TRACE_UNWINDER_FRAME_POINTER) {
+        enum unwind_end ended;
+        uint32_t depth = frame_pointers_stack(&lane->unwind, from, frames, recorder.depth_limit, &ended);
+        *outcome = (struct unwind_outcome){
+            .depth = depth, .truncated = ended == UNWIND_DEPTH_LIMIT, .ended = (uint8_t)ended};
+        return;
+    }
     libunwind_stack(&lane->unwind, from, frames, recorder.depth_limit, outcome);
     modules_notice(frames, outcome->depth);
     errno = program_errno;

@@ -17,6 +17,7 @@
 #include <sys/syscall.h>
 #include "hot/clock.h"
 #include "process/bpf.h"
+#include "machine.h"
 #include "process/image.h"
 #include "slow/chunk.h"
 #include "slow/stack_range.h"

@@ -16,6 +16,7 @@
 #include <unistd.h>
 #include "hot/clock.h"
 #include "hot/next.h"
+#include "machine.h"
 #include "process/config.h"
 #include "process/image.h"
 #include "process/sandbox.h"
@@ -261,7 +262,7 @@ static void fill_header(struct trace_header *header, uint64_t cap, const struct 
     header->pid = image.pid;
     header->parent_pid = (uint32_t)raw_syscall(SYS_getppid, 0, 0, 0, 0, 0, 0);
     header->machine = ARCH_ELF_MACHINE;
-    header->clock_kind = recorder.monotonic_clock ? TRACE_CLOCK_MONOTONIC : TRACE_CLOCK_TSC;
+    header->clock_kind = recorder.monotonic_clock ? TRACE_CLOCK_MONOTONIC : ARCH_CLOCK;
     header->start_realtime_ns = realtime_ns();
     header->start_monotonic_ns = slow_monotonic_ns();
     header->start_ticks = recorder.monotonic_clock ? header->start_monotonic_ns : clock_ticks();
@@ -269,7 +270,7 @@ static void fill_header(struct trace_header *header, uint64_t cap, const struct 
     header->limit = cap;
     if (parent != NULL) header->origin = *parent;
     header->depth_limit = recorder.depth_limit;
-    header->unwinder = recorder.use_libunwind ? TRACE_UNWINDER_LIBUNWIND : TRACE_UNWINDER_CFI;
+    header->unwinder = recorder.unwinder;
     memcpy((uint8_t *)header + TRACE_INFO_OFFSET, info, info_bytes);
     atomic_signal_fence(memory_order_seq_cst);
     memcpy(header->magic, TRACE_MAGIC, sizeof(header->magic));

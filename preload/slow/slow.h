@@ -32,10 +32,11 @@ SLOW uint64_t slow_monotonic_ns(void);
 /* A stack was continued through code without CFI by frame pointers. */
 SLOW void slow_count_guessed(void);
 
-/* As unwind_stack with the recorder's depth limit, by libunwind; notices modules frame by frame. */
+/* As unwind_stack with the recorder's depth limit, by the unwinder that was chosen: libunwind, or frame
+ * pointers. */
 struct unwind_registers;
 struct unwind_outcome;
-SLOW void slow_libunwind_stack(struct lane *lane, const struct unwind_registers *from, uint64_t *frames,
-                               struct unwind_outcome *outcome);
+SLOW void slow_other_stack(struct lane *lane, const struct unwind_registers *from, uint64_t *frames,
+                           struct unwind_outcome *outcome);
 
 #endif

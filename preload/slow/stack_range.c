@@ -14,6 +14,7 @@
 #include <sys/syscall.h>
 
 #include "hot/unwind.h"
+#include "machine.h"
 #include "syscall.h"
 
 #define KERNEL_MADV_POPULATE_READ 22 /* Linux 5.14; also where the C library's headers are older */
@@ -57,7 +58,7 @@ bool memory_readable(uint64_t address, uint64_t size)
 {
     uint64_t low = page_floor(address);
     uint64_t end = address + size;
-    if (end < address || end > 1ull << 47) return false;
+    if (end < address || end > ARCH_ADDRESS_END) return false;
     if (probe == PROBE_POPULATE) return populate_readable(low, page_floor(end - 1) + page_bytes - low);
     if (probe == PROBE_NONE) return false;
     for (; low < end; low += page_bytes)
@@ -82,8 +83,7 @@ void stack_range_init(void)
     if (page) page_bytes = page;
     initial_thread = frame_thread_pointer();
     if (&__libc_stack_end) initial_stack_high = (uint64_t)__libc_stack_end & ~7ull;
-    /* The last page below the end of user addresses: the kernel never maps it, whatever the program does. */
-    uint64_t unmapped = (1ull << 47) - page_bytes;
+    uint64_t unmapped = ARCH_ADDRESS_END - page_bytes;
     if (!probe_works(PROBE_POPULATE, unmapped)) probe_works(PROBE_SIGPROCMASK, unmapped);
 }
 

@@ -13,6 +13,7 @@
 #include <unistd.h>
 #include <cmocka.h>
 #include "process/bpf.h"
+#include "machine.h"
 #include "syscall.h"
 
 #define KILL 0x80000000u

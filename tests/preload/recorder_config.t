@@ -67,6 +67,9 @@ is "$(stat -c %a masked.mtr)" 400 "whatever the umask"
 
 with "MEMTRACE_UNWINDER=libunwind" MEMTRACE_UNWINDER=libunwind
 counted ' malloc size=777 ' 40000 "MEMTRACE_UNWINDER=libunwind: every block"
+with "MEMTRACE_UNWINDER=frame-pointer" MEMTRACE_UNWINDER=frame-pointer
+counted ' malloc size=777 ' 40000 "MEMTRACE_UNWINDER=frame-pointer: every block"
+is "$(said unwinder)" 3 "... by frame pointers"
 with "MEMTRACE_UNWINDER=magic" MEMTRACE_UNWINDER=magic
 is "$(said unwinder)" 1 "MEMTRACE_UNWINDER=magic: the default"
 

@@ -17,6 +17,8 @@ WORDS = {
     "cached CFI rules": "CFI",
     "x86 time stamp counter": "TSC",
     "CLOCK_MONOTONIC": "MONOTONIC",
+    "aarch64 generic timer": "GENERIC_TIMER",
+    "frame pointers": "FRAME_POINTER",
     "realloc of NULL": "REALLOC_NULL",
     "reallocarray of NULL": "REALLOCARRAY_NULL",
     "a seccomp filter was inherited": "SECCOMP_INHERITED",

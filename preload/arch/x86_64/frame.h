@@ -21,6 +21,12 @@ enum { FRAME_DWARF_BP = 6, FRAME_DWARF_SP = 7, FRAME_DWARF_PC = 16 };
  * 16th. */
 enum { FRAME_SIGNAL_BP = 120, FRAME_SIGNAL_SP = 160, FRAME_SIGNAL_PC = 168 };
 
+/* A return address as it lies in memory. */
+static inline uint64_t frame_return_address(uint64_t saved)
+{
+    return saved;
+}
+
 /* The caller's registers, for a function that keeps its frame pointer (hooks do, by -fno-omit-frame-pointer,
  * and asking for the frame address forces it): saved rbp and return address lie at the frame address.
  * Inlined, so that the frame is the hook's own. */
@@ -37,6 +43,21 @@ static inline uint64_t frame_thread_pointer(void)
     uint64_t pointer;
     __asm__("mov %%fs:0, %0" : "=r"(pointer));
     return pointer;
+}
+
+/* Where the interrupted registers are when a handler returns to the trampoline: its frame record (saved rbp
+ * and return address) is at RECORD and names CALLER. The return popped, rsp points at the ucontext. */
+static inline uint64_t frame_signal_context(uint64_t record, uint64_t caller)
+{
+    (void)caller;
+    return record + 16;
+}
+
+/* The address of a word that must equal the ucontext's rbp, or what was found is none. */
+static inline uint64_t frame_signal_bp(uint64_t record, uint64_t caller)
+{
+    (void)caller;
+    return record;
 }
 
 /* `mov $__NR_rt_sigreturn, %rax; syscall`: what a signal's return trampoline consists of. Used for

@@ -2,8 +2,6 @@
 #ifndef MEMTRACE_ARCH_SYSCALL_H
 #define MEMTRACE_ARCH_SYSCALL_H
 
-#define ARCH_AUDIT 0xc000003eu /* AUDIT_ARCH_X86_64: how seccomp filters are told the machine */
-
 /* System call NUMBER with six arguments (unused ones 0). The result, or -errno; errno itself is left alone.
  * Source: System V psABI for AMD64, A.2.1. */
 static inline long raw_syscall(long number, long a, long b, long c, long d, long e, long f)

@@ -25,11 +25,16 @@
 #define TRACE_MAX_DEPTH          4096u /* no recorded stack is deeper, whatever MEMTRACE_DEPTH says */
 
 enum trace_clock {
-    TRACE_CLOCK_TSC = 1,       /* x86 time stamp counter */
-    TRACE_CLOCK_MONOTONIC = 2, /* ticks are ns of CLOCK_MONOTONIC */
+    TRACE_CLOCK_TSC = 1,           /* x86 time stamp counter */
+    TRACE_CLOCK_MONOTONIC = 2,     /* ticks are ns of CLOCK_MONOTONIC */
+    TRACE_CLOCK_GENERIC_TIMER = 3, /* aarch64: virtual count of the generic timer (cntvct_el0) */
 };
 
-enum trace_unwinder { TRACE_UNWINDER_CFI = 1, TRACE_UNWINDER_LIBUNWIND = 2 };
+enum trace_unwinder {
+    TRACE_UNWINDER_CFI = 1,
+    TRACE_UNWINDER_LIBUNWIND = 2,
+    TRACE_UNWINDER_FRAME_POINTER = 3,
+};
 
 /* header.flags */
 enum trace_flag {

@@ -1,0 +1,169 @@
+/* The stack by its chain of frame records.
+ *
+ * A record is two words, the caller's frame pointer and the return address, and the frame pointer holds the
+ * address of the innermost one. That is so on x86-64 and on aarch64 alike; where else in its frame a record
+ * lies differs, and does not matter here. */
+#include "slow/frame_pointers.h"
+
+#include "find_object.h"
+#include "machine.h"
+#include "slow/module_find.h"
+#include "slow/stack_range.h"
+
+#define RECORD_BYTES 16
+
+/* On a stack that is not the thread's own a record further away than this is none: mappings may lie between.
+ */
+#define FOREIGN_FRAME_LIMIT (1ull << 20)
+
+/* Return addresses that were met, so that their module is recorded and it is known whether a signal's
+ * trampoline is there. A word each: the address, above it the generation that a flush adds to, above that
+ * whether it is a trampoline. Written whole, without a lock; what one address overwrites of another is learnt
+ * again. */
+#define KNOWN_BITS       10
+#define KNOWN_GENERATION (1ull << 48)
+#define KNOWN_SIGNAL     (1ull << 63)
+static uint64_t known[1 << KNOWN_BITS];
+static uint64_t known_generation; /* in bits 48..62 */
+
+_Static_assert(ARCH_ADDRESS_END <= KNOWN_GENERATION, "an address leaves room for its generation");
+
+void frame_pointers_flush(void)
+{
+    uint64_t generation = __atomic_load_n(&known_generation, __ATOMIC_RELAXED), next;
+    do
+        next = (generation + KNOWN_GENERATION) & ~KNOWN_SIGNAL;
+    while (!__atomic_compare_exchange_n(&known_generation, &generation, next, false, __ATOMIC_ACQ_REL,
+                                        __ATOMIC_RELAXED));
+    if (next != 0) return;
+    /* After 32,768 flushes generations begin anew; what is left from the first time must not come alive. */
+    for (unsigned i = 0; i < 1u << KNOWN_BITS; i++)
+        __atomic_store_n(&known[i], 0, __ATOMIC_RELAXED);
+}
+
+static uint64_t *known_place(uint64_t address)
+{
+    return &known[address * 0x9e3779b97f4a7c15ull >> (64 - KNOWN_BITS)];
+}
+
+static bool is_trampoline(uint64_t address)
+{
+    if (!memory_readable(address, sizeof frame_signal_trampoline)) return false;
+    const volatile uint8_t *code = (const volatile uint8_t *)address;
+    for (unsigned i = 0; i < sizeof frame_signal_trampoline; i++)
+        if (code[i] != frame_signal_trampoline[i]) return false;
+    return true;
+}
+
+/* Not remembered where it is in no module: such code comes and goes without notice. */
+static __attribute__((noinline, cold)) bool learn(uint64_t address)
+{
+    /* Before the module is looked up: what is learnt of one that is unloaded meanwhile is of the past. */
+    uint64_t generation = __atomic_load_n(&known_generation, __ATOMIC_ACQUIRE);
+    struct dl_find_object found;
+    bool signal = is_trampoline(address);
+    if (!module_find(address - 1, &found)) return signal;
+    slow_module_seen(address, &found);
+    __atomic_store_n(known_place(address), address | generation | (signal ? KNOWN_SIGNAL : 0),
+                     __ATOMIC_RELEASE);
+    return signal;
+}
+
+/* Whether a signal's trampoline is at ADDRESS. */
+static inline bool leads_to_trampoline(uint64_t address)
+{
+    uint64_t generation = __atomic_load_n(&known_generation, __ATOMIC_RELAXED);
+    uint64_t word = __atomic_load_n(known_place(address), __ATOMIC_ACQUIRE);
+    if (__builtin_expect((word & ~KNOWN_SIGNAL) == (address | generation), 1))
+        return (word & KNOWN_SIGNAL) != 0;
+    return learn(address);
+}
+
+/* A walk in progress. */
+struct chain {
+    struct unwind_thread *thread;
+    struct stack_window window;
+    uint64_t low;    /* the next record lies here or higher */
+    uint64_t record; /* where the frame that was reached has its record, if it has one */
+    uint64_t inner;  /* the record that led there; 0: none did */
+    uint64_t pc;
+};
+
+static bool chain_may_read(struct chain *chain, uint64_t address)
+{
+    if (address - chain->window.low <= chain->window.span) return true;
+    if (chain->window.low == chain->thread->verified_low) return false; /* there is one way out: signals */
+    if (address - chain->low > FOREIGN_FRAME_LIMIT) return false;
+    return stack_window_move(chain->thread, &chain->window, address);
+}
+
+/* Only after chain_may_read. */
+static inline uint64_t word_at(uint64_t address)
+{
+    return *(const volatile uint64_t *)address;
+}
+
+/* To the caller. UNWIND_OUTERMOST: done, or there is none (then pc is 0). */
+static enum unwind_end chain_step(struct chain *chain)
+{
+    uint64_t record = chain->record;
+    chain->pc = 0;
+    if (record == 0) return UNWIND_OUTERMOST;
+    if (record & 7) return UNWIND_NO_CFI;
+    if (record < chain->low) return UNWIND_NO_PROGRESS;
+    if (!chain_may_read(chain, record) || !chain_may_read(chain, record + 8)) return UNWIND_UNMAPPED;
+    uint64_t pc = frame_return_address(word_at(record + 8));
+    if (pc != 0 && (pc < 4096 || pc >= ARCH_ADDRESS_END)) return UNWIND_NO_CFI;
+    chain->pc = pc;
+    chain->record = word_at(record);
+    chain->inner = record;
+    chain->low = record + RECORD_BYTES;
+    return UNWIND_OUTERMOST;
+}
+
+/* From a signal's trampoline to what was interrupted, on whatever stack that was. False: the interrupted
+ * registers are not where they should be; the chain goes on without them, and a frame is missing. */
+static bool chain_interrupted(struct chain *chain)
+{
+    uint64_t inner = chain->inner, context = frame_signal_context(inner, chain->record);
+    if (inner == 0 || context & 7) return false;
+    uint64_t bp_address = frame_signal_bp(inner, chain->record);
+    if (bp_address & 7 || !chain_may_read(chain, bp_address)) return false;
+    uint64_t bp = word_at(bp_address);
+    if (!chain_may_read(chain, context + FRAME_SIGNAL_BP) || word_at(context + FRAME_SIGNAL_BP) != bp)
+        return false;
+    if (!chain_may_read(chain, context + FRAME_SIGNAL_SP)) return false;
+    uint64_t sp = word_at(context + FRAME_SIGNAL_SP);
+    if (!chain_may_read(chain, context + FRAME_SIGNAL_PC)) return false;
+    uint64_t pc = word_at(context + FRAME_SIGNAL_PC);
+    if (pc < 4096 || pc >= ARCH_ADDRESS_END) return false;
+    chain->pc = pc + 1; /* no call behind it: make "minus 1" lead to it */
+    chain->record = bp;
+    chain->inner = 0;
+    chain->low = sp;
+    stack_window_open(chain->thread, &chain->window, sp);
+    return true;
+}
+
+uint32_t frame_pointers_stack(struct unwind_thread *thread, const struct unwind_registers *from,
+                              uint64_t *frames, uint32_t max, enum unwind_end *ended)
+{
+    struct chain chain = {.thread = thread, .low = from->sp, .record = from->bp, .pc = from->pc};
+    enum unwind_end end = UNWIND_OUTERMOST;
+    uint32_t depth = 0;
+    stack_window_open(thread, &chain.window, from->sp);
+    for (;;) {
+        frames[depth++] = chain.pc;
+        if (!(leads_to_trampoline(chain.pc) && chain_interrupted(&chain))) {
+            end = chain_step(&chain);
+            if (end != UNWIND_OUTERMOST || chain.pc == 0) break;
+        }
+        if (depth == max) {
+            end = UNWIND_DEPTH_LIMIT;
+            break;
+        }
+    }
+    *ended = end;
+    if (end != UNWIND_OUTERMOST) recorder_count(end);
+    return depth;
+}
