@@ -19,6 +19,7 @@
 #include "machine.h"
 #include "process/config.h"
 #include "process/image.h"
+#include "process/mechanisms.h"
 #include "process/sandbox.h"
 #include "process/text.h"
 #include "process/trace_file.h"
@@ -214,6 +215,7 @@ static uint64_t extend(long fd, uint64_t cap)
 
 static const char *map_header(long fd, struct trace_header **mapped)
 {
+    const char *failure = "the kernel has no MADV_DONTFORK for the mapping";
     long header = raw_syscall(SYS_mmap, 0, TRACE_HEADER_BYTES, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
     if (header < 0 && header > -4096) return "the trace cannot be mapped (file system, or RLIMIT_AS)";
     *mapped = (struct trace_header *)header;
@@ -221,12 +223,11 @@ static const char *map_header(long fd, struct trace_header **mapped)
         /* No read-ahead into the hole: the first touch would fill the page cache with zeros, 8 MiB of them
          * and 2 ms where read_ahead_kb is 8192. Chunks inherit it; the large ones turn it on again. */
         raw_syscall(SYS_madvise, header, TRACE_HEADER_BYTES, MADV_RANDOM, 0, 0, 0);
-        if (pages_populate(*mapped, TRACE_HEADER_BYTES) == 0) return NULL;
-        raw_syscall(SYS_munmap, header, TRACE_HEADER_BYTES, 0, 0, 0, 0);
-        return "no space on the device";
+        failure = "no space on the device";
+        if (pages_populate(*mapped, TRACE_HEADER_BYTES) == 0) failure = mechanisms_test(*mapped);
     }
-    raw_syscall(SYS_munmap, header, TRACE_HEADER_BYTES, 0, 0, 0, 0);
-    return "the kernel has no MADV_DONTFORK for the mapping";
+    if (failure != NULL) raw_syscall(SYS_munmap, header, TRACE_HEADER_BYTES, 0, 0, 0, 0);
+    return failure;
 }
 
 static void make_run_id(void)
