@@ -172,6 +172,10 @@ bench: build test-programs
 	$(Q)for benchmark in $(if $B,$(filter tests/bench/$B.%,$(BENCHMARKS)),$(BENCHMARKS)); do \
 	  echo "== $$benchmark"; BUILD='$(abspath $(BUILD))' $$benchmark || exit 1; done
 
+bench-recorder: ## what recording costs: all tools, 5 rounds, 15 minutes; OPTIONS=--quick for a first look
+bench-recorder: build test-programs
+	$(Q)BUILD='$(abspath $(BUILD))' tests/bench/recorder.py $(OPTIONS)
+
 check-fresh: ## `make demo` and `make check` of HEAD in a minimal root file system (needs root, mmdebstrap)
 	$(Q).ci/install_packages mmdebstrap
 	$(Q).ci/check_fresh
@@ -182,7 +186,7 @@ DEPS := gcc g++ make libc6-dev pkg-config binutils git perl python3 \
   gnuplot-nox fonts-dejavu-core fontconfig valgrind gdb sqlite3 jq xz-utils zstd file bc procps strace
 DEPS_LINT := clang clang-format clang-tidy cppcheck
 DEPS_CROSS := gcc-aarch64-linux-gnu libc6-dev-arm64-cross qemu-user-static
-DEPS_BENCH := heaptrack hyperfine linux-perf
+DEPS_BENCH := heaptrack hyperfine linux-perf libgoogle-perftools4 libjemalloc2 libc-devtools redis-tools clang
 deps: ## install what building, testing and the demonstration need (apt)
 	$(Q).ci/install_packages $(DEPS)
 deps-lint: ## install what make lint, format and CC=clang need
@@ -277,6 +281,6 @@ clean: ## remove build/
 ifneq ($(MAKECMDGOALS),clean)
 include $(BUILD)/tests/rules.mk
 endif
-.PHONY: all build clean help check bench check-kill check-asan check-fresh test-programs test-units deps deps-lint \
+.PHONY: all build clean help check bench bench-recorder check-kill check-asan check-fresh test-programs test-units deps deps-lint \
   deps-cross cross deps-bench demo docs-images format format-check lint lint-includes lint-hot lint-tidy lint-cppcheck install uninstall
 .SECONDARY: $(TEST_UNITS:.t=_test.o)
