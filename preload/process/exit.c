@@ -10,6 +10,7 @@
 #include <unistd.h>
 #include "hot/clock.h"
 #include "process/config.h"
+#include "process/descriptors.h"
 #include "process/image.h"
 #include "process/marks.h"
 #include "process/sandbox.h"
@@ -89,7 +90,7 @@ static void exit_finish(unsigned kind, int code, uint64_t stack_pointer)
         }
     }
     exit_record(kind, code, stack_pointer);
-    trace_file_trim();
+    if (descriptors_take_leave()) trace_file_trim(); /* else whoever reads the trace cuts it */
 }
 
 /* At exit handlers it need not be asked whose process this is: a vfork child must not come here. */

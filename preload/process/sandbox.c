@@ -9,6 +9,7 @@
 #include <linux/audit.h>
 #include <linux/filter.h>
 #include <linux/seccomp.h>
+#include <sched.h>
 #include <stddef.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -48,7 +49,7 @@ void sandbox_resolve(void)
 
 void sandbox_inherited(void)
 {
-    atomic_fetch_or(&sandbox_forbidden, SANDBOX_SAMPLES);
+    atomic_fetch_or(&sandbox_forbidden, SANDBOX_SAMPLES | SANDBOX_UNSHARE);
     recorder.samples_allowed = false;
 }
 
@@ -106,6 +107,8 @@ static uint32_t filter_forbids(const struct sock_filter *filter, uint32_t length
         {SYS_write, NEW, {ANY_FD, here, 100}},
         {SYS_clock_gettime, SANDBOX_CLOCK, {1, here}},
         {SYS_sigaltstack, SANDBOX_SIGNAL_STACK, {0, here}},
+        {SYS_unshare, SANDBOX_UNSHARE, {CLONE_FILES}},
+        {SYS_newfstatat, SANDBOX_TASKS, {cwd, path, here}},
     };
     uint32_t forbidden = SANDBOX_SAMPLES;
     for (unsigned i = 0; i < sizeof(needs) / sizeof(needs[0]); i++) {

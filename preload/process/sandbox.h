@@ -18,7 +18,9 @@ enum sandbox_need {
     SANDBOX_TICKS = 1u << 5,   /* the time stamp counter */
     SANDBOX_SAMPLES = 1u << 6, /* statm: never again behind a filter */
     SANDBOX_SIGNAL_STACK = 1u << 7, /* sigaltstack */
-    SANDBOX_ALL = (1u << 8) - 1,
+    SANDBOX_UNSHARE = 1u << 8,      /* unshare: descriptors of its own for the thread that ends the process */
+    SANDBOX_TASKS = 1u << 9,        /* newfstatat: how many threads there are */
+    SANDBOX_ALL = (1u << 10) - 1,
 };
 
 extern _Atomic uint32_t sandbox_forbidden; /* set of enum sandbox_need */

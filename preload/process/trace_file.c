@@ -18,6 +18,7 @@
 #include "hot/next.h"
 #include "machine.h"
 #include "process/config.h"
+#include "process/descriptors.h"
 #include "process/image.h"
 #include "process/mechanisms.h"
 #include "process/sandbox.h"
@@ -92,6 +93,7 @@ static void describe_command_line(void)
 static void describe_sandbox(void)
 {
     static char status[4096];
+    descriptors_init();
     long fd = open_raw("/proc/self/status", O_RDONLY, 0);
     if (fd < 0) return;
     long length = raw_syscall(SYS_read, fd, (long)status, sizeof(status) - 1, 0, 0, 0);
