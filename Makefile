@@ -157,6 +157,9 @@ check: $(CHECK_NEEDS)
 check-kill: ## kill -9 a recorded program at 100 random moments: is every returned call in the trace?
 	$(Q)KILLS=100 TIME_LIMIT=1200 $(MAKE) --no-print-directory check T=e2e/kill_9
 
+check-hostile: ## every hostile program 20 times plain and recorded (some 20 minutes); HOSTILE_REPEATS=5, HOSTILE_CASES=PATTERN
+	$(Q)HOSTILE_REPEATS=$(or $(HOSTILE_REPEATS),20) TIME_LIMIT=7200 $(MAKE) --no-print-directory check T=hostile
+
 check-asan: ## the analyzer's tests with the analyzer built with ASan and UBSan (build/asan)
 	$(Q)ASAN_OPTIONS=abort_on_error=1:$(ASAN_OPTIONS) UBSAN_OPTIONS=print_stacktrace=1:$(UBSAN_OPTIONS) \
 	  $(MAKE) --no-print-directory check BUILD=$(BUILD)/asan T='$(ASAN_TESTS)' EXCEPT='$(ASAN_EXCEPT)' \
@@ -183,7 +186,7 @@ check-fresh: ## `make demo` and `make check` of HEAD in a minimal root file syst
 # --- what it needs -----------------------------------------------------------------------------
 DEPS := gcc g++ make libc6-dev pkg-config binutils git perl python3 \
   libunwind-dev uthash-dev libdw-dev libelf-dev libjansson-dev libiberty-dev libzstd-dev libpcre2-dev libcmocka-dev \
-  gnuplot-nox fonts-dejavu-core fontconfig valgrind gdb sqlite3 jq xz-utils zstd file bc procps strace
+  gnuplot-nox fonts-dejavu-core fontconfig valgrind gdb libjemalloc2 libtcmalloc-minimal4 sqlite3 jq xz-utils zstd file bc procps strace
 DEPS_LINT := clang clang-format clang-tidy cppcheck
 DEPS_CROSS := gcc-aarch64-linux-gnu libc6-dev-arm64-cross qemu-user-static
 DEPS_BENCH := heaptrack hyperfine linux-perf libgoogle-perftools4 libjemalloc2 libc-devtools redis-tools clang
@@ -281,6 +284,6 @@ clean: ## remove build/
 ifneq ($(MAKECMDGOALS),clean)
 include $(BUILD)/tests/rules.mk
 endif
-.PHONY: all build clean help check bench bench-recorder check-kill check-asan check-fresh test-programs test-units deps deps-lint \
+.PHONY: all build clean help check bench bench-recorder check-kill check-hostile check-asan check-fresh test-programs test-units deps deps-lint \
   deps-cross cross deps-bench demo docs-images format format-check lint lint-includes lint-hot lint-tidy lint-cppcheck install uninstall
 .SECONDARY: $(TEST_UNITS:.t=_test.o)

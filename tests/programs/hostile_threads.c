@@ -196,12 +196,57 @@ static int all_keys(void)
     return 0;
 }
 
+static void *momentary(void *argument)
+{
+    allocate(1, 806);
+    return argument;
+}
+
+/* 10,000 of them, eight at a time. */
+static int ten_thousand(void)
+{
+    pthread_t thread[8];
+    for (int round = 0; round < 1250; round++) {
+        for (int i = 0; i < 8; i++)
+            if (pthread_create(&thread[i], NULL, momentary, NULL) != 0) return 70;
+        for (int i = 0; i < 8; i++)
+            pthread_join(thread[i], NULL);
+    }
+    say("alive");
+    return 0;
+}
+
+static atomic_uint ended;
+static void *detached_main(void *argument)
+{
+    allocate(10, 806);
+    atomic_fetch_add(&ended, 1);
+    return argument;
+}
+
+/* Nobody joins them; the last ones are still at it when main has left. */
+static int detached(void)
+{
+    pthread_attr_t attributes;
+    pthread_attr_init(&attributes);
+    pthread_attr_setdetachstate(&attributes, PTHREAD_CREATE_DETACHED);
+    for (unsigned i = 0; i < 1000; i++) {
+        pthread_t thread;
+        while (i - atomic_load(&ended) > 20)
+            sched_yield();
+        if (pthread_create(&thread, &attributes, i < 990 ? detached_main : long_life, NULL) != 0) return 70;
+        if (i >= 990) atomic_fetch_add(&ended, 1);
+    }
+    say("main leaves");
+    pthread_exit(NULL);
+}
+
 int main(int argc, char **argv)
 {
     static const struct mode modes[] = {
-        {"short_lives", short_lives}, {"sixty_four", sixty_four},   {"small_stacks", small_stacks},
-        {"same_stack", same_stack},   {"handed_over", handed_over}, {"cancel", cancel},
-        {"all_keys", all_keys},
+        {"short_lives", short_lives}, {"sixty_four", sixty_four},     {"small_stacks", small_stacks},
+        {"same_stack", same_stack},   {"handed_over", handed_over},   {"cancel", cancel},
+        {"all_keys", all_keys},       {"ten_thousand", ten_thousand}, {"detached", detached},
     };
     return RUN_MODE(modes, argc, argv);
 }

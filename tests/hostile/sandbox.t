@@ -1,0 +1,2 @@
+# Hostile programs, plain and recorded: group "sandbox" of tests/hostile/cases.py.
+exec python3 "$TESTS/hostile/suite.py" sandbox
