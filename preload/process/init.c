@@ -32,7 +32,7 @@
 struct image image;
 size_t recorder_page_size = 4096;
 
-static atomic_bool init_begun;
+static _Atomic uint32_t init_begun; /* a word: gcc for RISC-V has no exchange of bytes without libatomic */
 
 /* --- Before init: the next functions lead here ------------------------------------------------------ */
 
@@ -239,7 +239,7 @@ static void init_recording(void)
 
 void image_init(void)
 {
-    if (atomic_exchange(&init_begun, true)) return;
+    if (atomic_exchange(&init_begun, 1)) return;
     int program_errno = errno;
     atomic_store(&image_page.state, IMAGE_BUSY);
     recorder_page_size = (size_t)getauxval(AT_PAGESZ);
