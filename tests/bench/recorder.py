@@ -183,7 +183,7 @@ def measure_all(bench, options):
         say(load.name)
         if not load.memory_only:
             interleave(bench, load, every, options, results)
-        if load.small and (not options.smoke or load.name == "pairs, depth 20"):
+        if load.small and (not options.smoke or load.name == "pairs depth 20"):
             small_round(bench, load, every, results)
         facts = measure_facts(bench, load, every)
         if load.memory_only:

@@ -46,21 +46,21 @@ def synthetic(build, scale):
 
     def pairs(name, count, depth, threads=1, stacks=1, memory_only=False):
         command = [f"{programs}/load_pairs", str(int(count * scale)), str(depth), str(threads), str(stacks)]
-        small = [command[0], str(int(count * scale / 25)), *command[2:]] if name == "pairs, depth 20" else None
+        small = [command[0], str(int(count * scale / 25)), *command[2:]] if name == "pairs depth 20" else None
         return Load(name, "synthetic", command, small=small, threads=threads, memory_only=memory_only)
 
     return [
-        pairs("pairs, depth 10", 5e6, 10),
-        pairs("pairs, depth 20", 5e6, 20),
-        pairs("pairs, depth 40", 5e6, 40),
-        pairs("pairs, 1,024 stacks", 3e6, 20, stacks=1024),
-        pairs("pairs, 2 threads", 2.5e6, 20, threads=2),
-        pairs("pairs, 4 threads", 1.25e6, 20, threads=4),
-        pairs("pairs, 8 threads", 6e5, 20, threads=8),
+        pairs("pairs depth 10", 5e6, 10),
+        pairs("pairs depth 20", 5e6, 20),
+        pairs("pairs depth 40", 5e6, 40),
+        pairs("pairs 1024 stacks", 3e6, 20, stacks=1024),
+        pairs("pairs 2 threads", 2.5e6, 20, threads=2),
+        pairs("pairs 4 threads", 1.25e6, 20, threads=4),
+        pairs("pairs 8 threads", 6e5, 20, threads=8),
         Load("pairs in order", "synthetic", [f"{programs}/pair", str(int(1e7 * scale)), "20"]),
-        Load("1,000 short stacks", "synthetic", [f"{programs}/ten_million", str(int(4e6 * scale))]),
+        Load("1000 short stacks", "synthetic", [f"{programs}/ten_million", str(int(4e6 * scale))]),
         Load("realloc", "synthetic", [f"{programs}/load_realloc", str(int(15000 * scale))]),
-        pairs("131,072 stacks, depth 40", 3e6, 40, stacks=131072, memory_only=True),
+        pairs("131072 stacks depth 40", 3e6, 40, stacks=131072, memory_only=True),
     ]
 
 

@@ -50,7 +50,7 @@ def row(results, load, tool, small, starts, facts):
     written = int(median(run.written for run, _ in pairs)) or None
     compact = facts.get("compact") if tool.name == "exact" else None
     made = {
-        "load": load.name.replace(",", ""), "group": load.group, "tool": tool.name, "baseline": tool.baseline,
+        "load": load.name, "group": load.group, "tool": tool.name, "baseline": tool.baseline,
         "scale": "small" if small else "full", "rounds": len(pairs), "threads": load.threads,
         "wall_seconds": median(run.wall for run, _ in pairs),
         "wall_ratio": median(walls), "wall_ratio_min": min(walls), "wall_ratio_max": max(walls),
@@ -70,7 +70,7 @@ def row(results, load, tool, small, starts, facts):
 
 def memory_row(load, tool, facts):
     """Of a load that is run for the sake of its memory alone."""
-    return {"load": load.name.replace(",", ""), "group": load.group, "tool": tool.name, "baseline": tool.baseline,
+    return {"load": load.name, "group": load.group, "tool": tool.name, "baseline": tool.baseline,
             "scale": "full", "rounds": 1, "threads": load.threads, "events": facts.get("events"),
             **facts.get("memory", {}).get(tool.name, {})}
 
