@@ -57,7 +57,7 @@ $(BUILD)/libmemtrace.so: $(PRELOAD_OBJECTS) preload/hot/exports.map
 # --- analyzer: memtrace ------------------------------------------------------------------------
 ANALYZER_SOURCES := $(wildcard analyzer/*.c analyzer/*/*.c)
 ANALYZER_OBJECTS := $(ANALYZER_SOURCES:%.c=$(BUILD)/%.o)
-ANALYZER_LIBS := -ldw -lelf -ljansson -liberty -lzstd -lm
+ANALYZER_LIBS := -ldw -lelf -ljansson -liberty -lzstd -lm -pthread
 # `make check-asan` sets it: for the analyzer and its unit tests, never for what is preloaded or traced.
 SANITIZE ?=
 $(BUILD)/analyzer/%.o: analyzer/%.c Makefile $(BUILD)/flags

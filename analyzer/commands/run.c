@@ -15,6 +15,7 @@
 #include "util/options.h"
 #include "util/report_error.h"
 #include "util/shell_quote.h"
+#include "watch/compact_live.h"
 #include "watch/elf_check.h"
 #include "watch/finish.h"
 #include "watch/rss.h"
@@ -26,12 +27,14 @@
 #define EXIT_NOT_FOUND    127
 #define DEFAULT_PATTERN   "memtrace.%n.%p.mtr"
 #define LIMIT_LEAST_BYTES (256u << 10)
+#define LIMIT_MOST_BYTES  ((uint64_t)64 << 30) /* of a raw form's length, holes included */
+#define DISK_LEAST_BYTES  (4u << 20)
 #define NOT_GIVEN         UINT64_MAX
 
 struct run_options {
     const char *output, *images, *unwinder;
-    uint64_t limit, depth;
-    bool verbose, quiet, force;
+    uint64_t limit, disk, depth;
+    bool raw, verbose, quiet, force;
 };
 
 static const char *const unwinders[] = {"cfi", "frame-pointer", "libunwind", NULL};
@@ -42,7 +45,10 @@ static const struct option_entry run_entries[] = {
     {"images", 0, OPTION_TEXT, offsetof(struct run_options, images), "GLOB,...",
      "record only programs whose name matches", NULL},
     {"limit", 0, OPTION_SIZE, offsetof(struct run_options, limit), "SIZE",
-     "stop recording when a trace has grown to this", NULL},
+     "stop recording when a trace has grown to this, as it is before compression", NULL},
+    {"disk", 0, OPTION_SIZE, offsetof(struct run_options, disk), "SIZE",
+     "stop recording when all traces together take this on the disk (half of what is free)", NULL},
+    {"raw", 0, OPTION_FLAG, offsetof(struct run_options, raw), NULL, "leave the traces uncompressed", NULL},
     {"depth", 0, OPTION_COUNT, offsetof(struct run_options, depth), "N", "frames of a stack, 1 to 4096 (512)",
      NULL},
     {"unwinder", 0, OPTION_CHOICE, offsetof(struct run_options, unwinder), "NAME",
@@ -61,6 +67,7 @@ static const struct options_usage run_usage = {
     .help = "run a program, recording it and what it starts",
     .details = "Traces are written to the working directory as " DEFAULT_PATTERN " unless -o or\n"
                "MEMTRACE_OUTPUT says otherwise. A pattern that names a directory puts them there.\n"
+               "They are compressed while the program runs; every command reads them as before.\n"
                "RSS, PSS and USS of PROGRAM are sampled from outside and added to its trace.\n"
                "Signals are passed on. The exit status is the program's, 128 + N when signal N ended\n"
                "it; 125 when memtrace itself failed, 126 when PROGRAM could not be started, 127 when\n"
@@ -104,6 +111,10 @@ static int check_options(const struct run_options *options)
     if (options->limit != NOT_GIVEN && options->limit < LIMIT_LEAST_BYTES)
         report_error("--limit %llu is too small for a trace: 256K at least",
                      (unsigned long long)options->limit);
+    else if (options->disk != 0 && options->raw)
+        report_error("--disk bounds what is compressed: leave out --raw, or use --limit");
+    else if (options->disk != 0 && options->disk < DISK_LEAST_BYTES)
+        report_error("--disk %llu is too small: 4M at least", (unsigned long long)options->disk);
     else if (options->depth != NOT_GIVEN && (options->depth < 1 || options->depth > TRACE_MAX_DEPTH))
         report_error("--depth %llu: 1 to %u frames can be recorded", (unsigned long long)options->depth,
                      TRACE_MAX_DEPTH);
@@ -212,7 +223,9 @@ static char **make_environment(const struct run_options *options, const char *re
     if (options->images != NULL) environment_set(&made, "MEMTRACE_IMAGES", options->images);
     if (options->unwinder != NULL) environment_set(&made, "MEMTRACE_UNWINDER", options->unwinder);
     if (options->verbose) environment_set(&made, "MEMTRACE_VERBOSE", "1");
-    environment_set_number(&made, "MEMTRACE_LIMIT", options->limit);
+    /* The recorder's own limit is of the raw form's length, which has holes where the disk's bound does. */
+    bool longest = options->limit == NOT_GIVEN && options->disk != 0 && getenv("MEMTRACE_LIMIT") == NULL;
+    environment_set_number(&made, "MEMTRACE_LIMIT", longest ? LIMIT_MOST_BYTES : options->limit);
     environment_set_number(&made, "MEMTRACE_DEPTH", options->depth);
     status_path(status, status_file, sizeof status_file);
     environment_set(&made, "MEMTRACE_STATUS", status_file);
@@ -241,6 +254,28 @@ static const char *missing_reason(const struct recorded *recorded)
     if (recorded->reason != NULL) return recorded->reason;
     if (disabled != NULL && *disabled != '\0' && strcmp(disabled, "0") != 0) return "MEMTRACE_DISABLE is set";
     return "it ended before the recorder was loaded, or its loader refused it";
+}
+
+static void tell_compact(const struct run_options *options, const struct compact_live_result *result,
+                         struct arena *texts)
+{
+    if (result->stopped)
+        report_error(
+            "recording stopped when the traces took %llu bytes on the disk; allow more by --disk, or leave "
+            "programs out by --images",
+            (unsigned long long)result->bound_bytes);
+    if (result->trouble != NULL)
+        report_error("a trace stays uncompressed (%s); memtrace compact does it later", result->trouble);
+    else if (result->unfinished > 0 && !options->quiet)
+        report_error(
+            "%zu process%s, whose trace%s in two files until memtrace compact makes one of them: %s, %s%s",
+            result->unfinished, result->unfinished == 1 ? " still runs" : "es still run",
+            result->unfinished == 1 ? " is" : "s are", typed_path(texts, result->in_two),
+            typed_path(texts, result->in_two), ".compact");
+    if (result->no_holes && !options->quiet)
+        report_error(
+            "the file system punches no holes: each trace took the place of its raw form as well until its "
+            "end");
 }
 
 static void tell(const struct run_options *options, const struct recorded *recorded, struct arena *texts)
@@ -311,11 +346,17 @@ static int watch_program(const struct run_options *options, struct child *child,
 {
     struct rss_sampler sampler;
     struct recorded recorded;
+    struct compact_live_result result = {.stopped = false};
+    struct compact_live *live = options->raw ? NULL : compact_live_begin(status, options->disk, child->pid);
     struct moment ended = watch_child(child, &sampler);
     child_reap(child);
+    if (live != NULL) compact_live_end(live);
     status_read(status);
     finish_traces(status, child, &sampler, ended, &recorded);
+    if (live != NULL) compact_live_finish(live, &result);
+    tell_compact(options, &result, texts);
     tell(options, &recorded, texts);
+    compact_live_result_free(&result);
     rss_sampler_free(&sampler);
     return child->signalled ? 128 + child->code : child->code;
 }

@@ -20,7 +20,7 @@ ended() {
     ended_claim=$1 ended_want="$2 $3 $4"
     shift 4
     rm -f trace.mtr
-    "$memtrace" run -q -o trace.mtr -- "$ends" "$@" 2>err
+    "$memtrace" run -q --raw -o trace.mtr -- "$ends" "$@" 2>err
     ended_status=$?
     is "$ended_status $(header_field exit.kind trace.mtr) $(header_field exit.code trace.mtr)$(cat err)" "$ended_want" "$ended_claim"
     is "$(stat -c %a trace.mtr) $(header_field next trace.mtr)" "400 $(stat -c %s trace.mtr)" "$ended_claim: the trace is read-only and ends where its last chunk ends"

@@ -31,8 +31,8 @@ ok "the exit record's peak is the 64 MiB, too ($peak)" test "$peak" -ge $((64 <<
 is "$(header_field flags grows.mtr)" 8 "the trace says that it was made under run"
 readers_agree grows.mtr "both readers read it alike"
 
-# --- A killed program: the recorder could neither write an end nor trim ---
-"$memtrace" run -q -o killed.mtr -- sh -c "exec '$programs/grows' 48 100000" &
+# --- The raw form (of the compact one: run_compact.t) of a killed program: the recorder could neither write an end nor trim ---
+"$memtrace" run -q --raw -o killed.mtr -- sh -c "exec '$programs/grows' 48 100000" &
 runner=$!
 untrimmed=100000000 # a running process's file is as large as its cap: most of a disk, or much of a small one
 for _ in $(seq 400); do
@@ -56,7 +56,7 @@ readers_agree killed.mtr "and the shell's"
 
 # --- A tree of processes; one of them is killed and one is left running ---
 mkdir tree && cd tree
-"$memtrace" run -- sh -c "'$programs/ends' exit; '$programs/ends' signal 9; '$programs/signal_log' >log & while ! grep -q ready log; do sleep 0.1; done; exit 3" >out 2>err
+"$memtrace" run --raw -- sh -c "'$programs/ends' exit; '$programs/ends' signal 9; '$programs/signal_log' >log & while ! grep -q ready log; do sleep 0.1; done; exit 3" >out 2>err
 is $? 3 "a tree's status is the program's own"
 like "$(cat err)" "^memtrace: recorded, [4-9] traces in all; see: memtrace report memtrace\.[a-z]+\.[0-9]+\.mtr$" "the line counts the traces"
 named=$(sed -n 's/.*memtrace report //p' err)

@@ -6,7 +6,7 @@
     read_trace.py counts TRACE   totals of a replay, key=value
 
 It shares nothing with the analyzer but that text, so that a misunderstanding must be made twice to stay
-hidden. Standard library only, raw form only. Memory grows with live blocks, chunks and second-lane records
+hidden. Standard library and the zstd command only; the compact form is first expanded (compact_trace.py). Memory grows with live blocks, chunks and second-lane records
 (signal handlers that interrupted the recorder), not with events. Bad input: one line on stderr, status 2.
 """
 
@@ -17,6 +17,8 @@ import signal
 import stat
 import struct
 import sys
+
+import compact_trace
 
 MASK = (1 << 64) - 1
 GOLDEN = 0x9E3779B97F4A7C15
@@ -120,10 +122,14 @@ class Trace:
             status = os.fstat(self.fd)
             if not stat.S_ISREG(status.st_mode):
                 raise BadTrace(f"'{path}' is not a trace: it is not a regular file")
+            self.fd = compact_trace.raw_form(path, self.fd)
+            status = os.fstat(self.fd)
             self.size = status.st_size
             self.header = self.read_header(path, os.pread(self.fd, GRANULE, 0))
             self.end = min(self.size, self.header["next"])
             self.chunks = list(self.find_chunks())
+        except compact_trace.BadCompact as error:
+            raise BadTrace(f"'{path}' {error}") from None
         except OSError as error:
             raise BadTrace(f"cannot read '{path}': {error.strerror}") from None
 
