@@ -1,7 +1,7 @@
 # The measurement of the recorder works: it runs every load under every tool that is there and writes whole tables, and
 # from given figures it draws the right conclusions. How long anything takes is no claim here.
 . "$TESTS/lib/tap.sh"
-plan 19
+plan 20
 bench="$TESTS/bench/recorder.py"
 
 ok "a hundredth of each load runs through" python3 "$bench" --smoke --folder results
@@ -56,6 +56,27 @@ echo "no marks" >bare.md
 exits 2 "a page without marks is refused" python3 "$bench" --fill bare.md --folder results
 exits 2 "an unknown load is refused" python3 "$bench" --smoke --only nonsense --folder other
 exits 2 "so are tables of nothing" python3 "$bench" --tables --folder nowhere
+
+# Where memory is: 8 MiB of pages touched without a file, 4 of a trace, 2 of another file.
+is "$(PYTHONPATH=$TESTS/bench python3 -c '
+import mmap, os
+from lib import measure
+def touched(name, size):
+    if name is None:
+        area = mmap.mmap(-1, size, flags=mmap.MAP_PRIVATE)
+    else:
+        with open(name, "w+b") as file:
+            file.truncate(size)
+            area = mmap.mmap(file.fileno(), size)
+    for at in range(0, size, 4096):
+        area[at] = 1
+    return area
+before = measure.resident(os.getpid(), "/traces/ours.")
+os.mkdir("traces")
+areas = [touched(None, 8 << 20), touched("traces/ours.1.mtr", 4 << 20), touched("other", 2 << 20)]
+after = measure.resident(os.getpid(), "/traces/ours.")
+print(*(round((then - now) / (1 << 20)) for now, then in zip(before, after)))')" "8 2 4" \
+    "pages without a file, of files, and of the trace are told apart"
 
 # The arithmetic, on figures made by hand.
 is "$(PYTHONPATH=$TESTS/bench python3 -c '

@@ -88,7 +88,8 @@ int main(int argc, char **argv)
         if (pthread_create(&threads[number], NULL, run, (void *)number) != 0) return 1;
     for (unsigned number = 0; number < THREADS; number++)
         pthread_join(threads[number], NULL);
-    counted_allocations = counted_frees =
-        (unsigned long long)(blocks_of_each * THREADS + atomic_load(&reallocations));
+    counted_allocations =
+        (unsigned long long)blocks_of_each * THREADS + (unsigned long long)atomic_load(&reallocations);
+    counted_frees = counted_allocations;
     return counted_print();
 }
