@@ -29,11 +29,12 @@
 #define LIMIT_LEAST_BYTES (256u << 10)
 #define LIMIT_MOST_BYTES  ((uint64_t)64 << 30) /* of a raw form's length, holes included */
 #define DISK_LEAST_BYTES  (4u << 20)
+#define SAMPLE_MOST_BYTES ((uint64_t)1 << 40)
 #define NOT_GIVEN         UINT64_MAX
 
 struct run_options {
     const char *output, *images, *unwinder;
-    uint64_t limit, disk, depth;
+    uint64_t limit, disk, depth, sample;
     bool raw, verbose, quiet, force;
 };
 
@@ -49,6 +50,8 @@ static const struct option_entry run_entries[] = {
     {"disk", 0, OPTION_SIZE, offsetof(struct run_options, disk), "SIZE",
      "stop recording when all traces together take this on the disk (half of what is free)", NULL},
     {"raw", 0, OPTION_FLAG, offsetof(struct run_options, raw), NULL, "leave the traces uncompressed", NULL},
+    {"sample", 0, OPTION_SIZE, offsetof(struct run_options, sample), "SIZE",
+     "record samples, one in so many bytes allocated (512K: next to no cost); 0: record all", NULL},
     {"depth", 0, OPTION_COUNT, offsetof(struct run_options, depth), "N", "frames of a stack, 1 to 4096 (512)",
      NULL},
     {"unwinder", 0, OPTION_CHOICE, offsetof(struct run_options, unwinder), "NAME",
@@ -118,6 +121,8 @@ static int check_options(const struct run_options *options)
     else if (options->depth != NOT_GIVEN && (options->depth < 1 || options->depth > TRACE_MAX_DEPTH))
         report_error("--depth %llu: 1 to %u frames can be recorded", (unsigned long long)options->depth,
                      TRACE_MAX_DEPTH);
+    else if (options->sample != NOT_GIVEN && options->sample > SAMPLE_MOST_BYTES)
+        report_error("--sample %llu is too much: 1024G at most", (unsigned long long)options->sample);
     else
         return 0;
     return -1;
@@ -227,6 +232,7 @@ static char **make_environment(const struct run_options *options, const char *re
     bool longest = options->limit == NOT_GIVEN && options->disk != 0 && getenv("MEMTRACE_LIMIT") == NULL;
     environment_set_number(&made, "MEMTRACE_LIMIT", longest ? LIMIT_MOST_BYTES : options->limit);
     environment_set_number(&made, "MEMTRACE_DEPTH", options->depth);
+    environment_set_number(&made, "MEMTRACE_SAMPLE", options->sample);
     status_path(status, status_file, sizeof status_file);
     environment_set(&made, "MEMTRACE_STATUS", status_file);
     environment_add(&made, NULL);
@@ -379,7 +385,7 @@ static int run_program(const struct run_options *options, char **argv, const cha
 
 static int run_main(int argc, char **argv)
 {
-    struct run_options options = {.limit = NOT_GIVEN, .depth = NOT_GIVEN};
+    struct run_options options = {.limit = NOT_GIVEN, .depth = NOT_GIVEN, .sample = NOT_GIVEN};
     char recorder[PATH_MAX];
     size_t operands;
     switch (options_parse(&run_usage, &options, argc, argv, &operands)) {

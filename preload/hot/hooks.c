@@ -3,13 +3,18 @@
  * what may touch errno (libunwind) restores it.
  *
  * A free is recorded before it is done and an allocation after: per address, times then order correctly
- * across threads. The guard encloses our work alone, so a signal handler may come between call and record. */
+ * across threads. The guard encloses our work alone, so a signal handler may come between call and record.
+ *
+ * In a sampled trace (hot/sample.h) a block is put into the set of recorded ones before its allocation is
+ * recorded: should a handler leave in between, a free without its allocation goes into the trace, which
+ * readers of one ignore, and not a block that is never freed. */
 #include <errno.h>
 #include <malloc.h>
 #include <stdlib.h>
 #include "hot/hooks.h"
 #include "hot/next.h"
 #include "hot/record.h"
+#include "hot/sample.h"
 #include "process/bootstrap.h"
 
 #define EXPORT __attribute__((visibility("default")))
@@ -22,10 +27,15 @@ static inline uint8_t log2_rounded_up(size_t alignment)
     return (uint8_t)(bits > 63 ? 63 : bits);
 }
 
-static inline __attribute__((always_inline)) void allocated(unsigned operation, unsigned entry,
-                                                            size_t alignment, size_t size, void *block)
+static inline unsigned selective(void)
 {
-    if (unlikely(atomic_load_explicit(&recorder.paused, memory_order_relaxed))) return;
+    return atomic_load_explicit(&recorder.selective, memory_order_relaxed);
+}
+
+/* Record an allocation; the caller has decided that it is. */
+static inline __attribute__((always_inline)) void record_allocated(unsigned operation, unsigned entry,
+                                                                   size_t alignment, size_t size, void *block)
+{
     struct unwind_registers from = frame_of_caller();
     struct lane *lane = recorder_enter();
     if (unlikely(lane == NULL)) return;
@@ -38,12 +48,35 @@ static inline __attribute__((always_inline)) void allocated(unsigned operation, 
     recorder_leave(lane);
 }
 
-static inline __attribute__((always_inline)) void freed(unsigned operation, void *block)
+/* Whether to record an allocation where not all are; its free will be, if so. */
+static inline bool allocation_selected(unsigned how, unsigned operation, size_t size, const void *block)
+{
+    if ((how & RECORDER_PAUSED) || !sample_chosen(size)) return false;
+    if (block != NULL) slow_sampled_insert(sampled_key(block, operation & TRACE_POOL));
+    return true;
+}
+
+static inline __attribute__((always_inline)) void allocated(unsigned operation, unsigned entry,
+                                                            size_t alignment, size_t size, void *block)
+{
+    unsigned how = selective();
+    if (unlikely(how != 0) && !allocation_selected(how, operation, size, block)) return;
+    record_allocated(operation, entry, alignment, size, block);
+}
+
+static inline __attribute__((always_inline)) void record_freed(unsigned operation, void *block)
 {
     struct lane *lane = recorder_enter();
     if (unlikely(lane == NULL)) return;
     record_free(lane, operation, block);
     recorder_leave(lane);
+}
+
+static inline __attribute__((always_inline)) void freed(unsigned operation, void *block)
+{
+    if (unlikely(selective() & RECORDER_SAMPLED) && !sampled_take(sampled_key(block, operation & TRACE_POOL)))
+        return;
+    record_freed(operation, block);
 }
 
 EXPORT void *malloc(size_t size)
@@ -62,21 +95,47 @@ EXPORT void *calloc(size_t count, size_t size)
     return block;
 }
 
-/* A block given to realloc or reallocarray is gone before the call, and restored after it when that fails. */
-static inline __attribute__((always_inline)) void reallocated(unsigned operation, unsigned entry, void *old,
-                                                              size_t size, void *block, int errno_before)
+/* What of a realloc is recorded, decided before it is done. */
+struct reallocation {
+    bool old_recorded, new_recorded;
+    int errno_before;
+};
+
+/* A block given to realloc or reallocarray is gone before the call, and restored after it when that fails.
+ * The begin is recorded if the block or what comes of it is: the end always has its begin. */
+static inline __attribute__((always_inline)) struct reallocation reallocation_begin(void *old, size_t size)
+{
+    struct reallocation begun = {.old_recorded = true, .new_recorded = true, .errno_before = errno};
+    unsigned how = selective();
+    if (old == NULL) return begun;
+    if (unlikely(how != 0)) {
+        if (how & RECORDER_SAMPLED) begun.old_recorded = sampled_take(sampled_key(old, false));
+        begun.new_recorded = !(how & RECORDER_PAUSED) && (!(how & RECORDER_SAMPLED) || sample_chosen(size));
+        if (!begun.old_recorded && !begun.new_recorded) return begun;
+    }
+    record_freed(TRACE_REALLOC_BEGIN, old);
+    return begun;
+}
+
+static inline __attribute__((always_inline)) void reallocation_end(const struct reallocation *begun,
+                                                                   unsigned operation, unsigned entry,
+                                                                   void *old, size_t size, void *block)
 {
     if (old == NULL) {
         bool array = operation == TRACE_REALLOCARRAY;
         allocated(array ? TRACE_REALLOCARRAY_NULL : TRACE_REALLOC_NULL, entry, 0, size, block);
         return;
     }
-    if (likely(block != NULL && !atomic_load_explicit(&recorder.paused, memory_order_relaxed))) {
-        allocated(operation, entry, 0, size, block);
+    bool sampled = unlikely(selective() & RECORDER_SAMPLED);
+    if (likely(block != NULL && begun->new_recorded)) {
+        if (sampled) slow_sampled_insert(sampled_key(block, false));
+        record_allocated(operation, entry, 0, size, block);
         return;
     }
-    /* While paused a moved block stays unrecorded: to the trace it was freed. */
-    bool failed = block == NULL && !(size == 0 && errno == errno_before);
+    if (!begun->old_recorded && !begun->new_recorded) return;
+    /* A moved block that is not recorded (paused, or not chosen): to the trace it was freed. */
+    bool failed = block == NULL && !(size == 0 && errno == begun->errno_before);
+    if (sampled && failed && begun->old_recorded) slow_sampled_insert(sampled_key(old, false));
     struct unwind_registers from = frame_of_caller();
     struct lane *lane = recorder_enter();
     if (lane == NULL) return;
@@ -87,10 +146,9 @@ static inline __attribute__((always_inline)) void reallocated(unsigned operation
 EXPORT void *realloc(void *old, size_t size)
 {
     if (unlikely(bootstrap_owns(old))) return bootstrap_realloc(old, size);
-    int errno_before = errno;
-    if (old != NULL) freed(TRACE_REALLOC_BEGIN, old);
+    struct reallocation begun = reallocation_begin(old, size);
     void *block = next_realloc(old, size);
-    reallocated(TRACE_REALLOC, TRACE_ENTRY_REALLOC, old, size, block, errno_before);
+    reallocation_end(&begun, TRACE_REALLOC, TRACE_ENTRY_REALLOC, old, size, block);
     return block;
 }
 
@@ -108,14 +166,13 @@ EXPORT void *reallocarray(void *old, size_t count, size_t size)
     /* The executable's own realloc must get its own blocks back: the C library's reallocarray leads there. */
     if (unlikely(recorder.preempted)) return next_reallocarray(old, count, size);
     if (unlikely(bootstrap_owns(old))) return bootstrap_realloc(old, total);
-    int errno_before = errno;
-    if (old != NULL) freed(TRACE_REALLOC_BEGIN, old);
+    struct reallocation begun = reallocation_begin(old, total);
     void *block = NULL;
     if (unlikely(overflow))
         errno = ENOMEM;
     else
         block = next_realloc(old, total);
-    reallocated(TRACE_REALLOCARRAY, TRACE_ENTRY_REALLOCARRAY, old, total, block, errno_before);
+    reallocation_end(&begun, TRACE_REALLOCARRAY, TRACE_ENTRY_REALLOCARRAY, old, total, block);
     return block;
 }
 

@@ -71,6 +71,10 @@ struct thread_state {
     struct lane lanes[2];
 };
 
+/* recorder.selective: 0, the common case, costs one test. */
+#define RECORDER_PAUSED  1u /* memtrace_stop(): allocations are not recorded */
+#define RECORDER_SAMPLED 2u /* MEMTRACE_SAMPLE: hot/sample.h decides */
+
 /* Shared by all threads of the process image; written by init and by rare events only. */
 struct recorder {
     struct trace_header *header; /* mapped shared; NULL before init */
@@ -81,7 +85,7 @@ struct recorder {
     bool monotonic_clock;     /* no invariant TSC: ticks are ns */
     bool usable_sizes;        /* the next library has malloc_usable_size */
     atomic_bool many_threads; /* a second thread has been seen, ever */
-    atomic_bool paused;       /* memtrace_stop(): allocations are not recorded */
+    atomic_uint selective;    /* RECORDER_PAUSED, RECORDER_SAMPLED: not all allocations are recorded */
     bool samples_allowed;     /* RSS samples from inside (no inherited sandbox) */
     uint64_t ticks_per_ms;    /* rough; for intervals only */
     uint64_t sample_ticks;    /* when the next RSS sample is due */

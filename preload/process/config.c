@@ -4,6 +4,7 @@
 #include "machine.h"
 #include "memtrace/trace_format.h"
 #include "process/text.h"
+#include "slow/sampled.h"
 
 #define DEFAULT_DEPTH  512u
 #define DEFAULT_OUTPUT "memtrace.%n.%p.mtr"
@@ -102,6 +103,24 @@ static void read_numbers(char *const *environment)
     }
 }
 
+static void read_sampling(char *const *environment)
+{
+    uint64_t number;
+    const char *value = environment_get(environment, "MEMTRACE_SAMPLE");
+    if (value != NULL && *value != '\0') {
+        if (parse_size(value, &number) && number <= SAMPLING_LARGEST_RATE)
+            config.sample_bytes = number;
+        else
+            complain("MEMTRACE_SAMPLE", value, "up to 1024G, as in 512K, is allowed; all is recorded");
+    }
+    value = environment_get(environment, "MEMTRACE_SAMPLE_SEED");
+    if (value != NULL && *value != '\0') {
+        config.sample_seeded = parse_size(value, &config.sample_seed);
+        if (!config.sample_seeded)
+            complain("MEMTRACE_SAMPLE_SEED", value, "a number is allowed; a random one used");
+    }
+}
+
 void config_read(char *const *environment, bool secure)
 {
     config = (struct config){.depth_limit = DEFAULT_DEPTH, .output = DEFAULT_OUTPUT};
@@ -112,6 +131,7 @@ void config_read(char *const *environment, bool secure)
     config.disabled = is_set(environment_get(environment, "MEMTRACE_DISABLE"));
     config.verbose = is_set(environment_get(environment, "MEMTRACE_VERBOSE"));
     read_numbers(environment);
+    read_sampling(environment);
     const char *value = environment_get(environment, "MEMTRACE_OUTPUT");
     if (value != NULL && *value != '\0' && !copy(config.output, sizeof(config.output), value))
         complain("MEMTRACE_OUTPUT", value, "2047 characters are allowed, default used");

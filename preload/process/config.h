@@ -8,16 +8,19 @@
 #include <stdint.h>
 
 struct config {
-    bool disabled;        /* MEMTRACE_DISABLE set and not "0", or secure-execution mode */
-    bool verbose;         /* MEMTRACE_VERBOSE: say on fd 2 what is recorded where, or why not */
-    uint32_t unwinder;    /* MEMTRACE_UNWINDER: enum trace_unwinder; 0: none named, the machine's */
-    uint32_t depth_limit; /* MEMTRACE_DEPTH: 1..TRACE_MAX_DEPTH frames */
-    uint64_t limit_bytes; /* MEMTRACE_LIMIT: cap of the file; 0: chosen by free space */
-    char output[2048];    /* MEMTRACE_OUTPUT: pattern */
-    char images[256];     /* MEMTRACE_IMAGES: glob; empty: all */
-    char status[64];      /* MEMTRACE_STATUS: file to append one line to; empty: none */
-    char tunables[512];   /* GLIBC_TUNABLES, for the record */
-    char complaint[160];  /* a value that was not understood, and what was done instead; empty: none */
+    bool disabled;         /* MEMTRACE_DISABLE set and not "0", or secure-execution mode */
+    bool verbose;          /* MEMTRACE_VERBOSE: say on fd 2 what is recorded where, or why not */
+    uint32_t unwinder;     /* MEMTRACE_UNWINDER: enum trace_unwinder; 0: none named, the machine's */
+    uint32_t depth_limit;  /* MEMTRACE_DEPTH: 1..TRACE_MAX_DEPTH frames */
+    uint64_t limit_bytes;  /* MEMTRACE_LIMIT: cap of the file; 0: chosen by free space */
+    uint64_t sample_bytes; /* MEMTRACE_SAMPLE: mean bytes between samples, to 1024G; 0: all is recorded */
+    bool sample_seeded;    /* MEMTRACE_SAMPLE_SEED is a number: */
+    uint64_t sample_seed;
+    char output[2048];   /* MEMTRACE_OUTPUT: pattern */
+    char images[256];    /* MEMTRACE_IMAGES: glob; empty: all */
+    char status[64];     /* MEMTRACE_STATUS: file to append one line to; empty: none */
+    char tunables[512];  /* GLIBC_TUNABLES, for the record */
+    char complaint[160]; /* a value that was not understood, and what was done instead; empty: none */
 };
 extern struct config config;
 

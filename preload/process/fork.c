@@ -13,6 +13,7 @@
 #include "process/image.h"
 #include "process/sandbox.h"
 #include "slow/chunk.h"
+#include "slow/sampled.h"
 #include "syscall.h"
 
 #define EXPORT __attribute__((visibility("default")))
@@ -60,11 +61,10 @@ static void fork_protect_interrupted_lanes(const struct thread_state *self, stru
     }
 }
 
-static pid_t fork_by(pid_t (*next)(void))
+static pid_t fork_recorded(pid_t (*next)(void))
 {
     struct thread_state *self = thread_self;
     struct trace_header *header = recorder.header;
-    if (atomic_load(&image_page.state) != IMAGE_RECORDING) return next();
     fork_ticks = clock_ticks();
     pid_t child = next();
     /* Unless one of pthread_atfork's functions has allocated: then it is done, and there may be a new header.
@@ -72,6 +72,15 @@ static pid_t fork_by(pid_t (*next)(void))
     if (child == 0 && self != NULL && thread_self == self) fork_protect_interrupted_lanes(self, header);
     if (child > 0) fork_note(child);
     if (child != 0) fork_ticks = 0;
+    return child;
+}
+
+static pid_t fork_by(pid_t (*next)(void))
+{
+    uint64_t number = sampling_before_fork();
+    bool recording = atomic_load(&image_page.state) == IMAGE_RECORDING;
+    pid_t child = recording ? fork_recorded(next) : next();
+    if (child == 0) sampling_begin_in_child(number);
     return child;
 }
 
@@ -114,6 +123,7 @@ bool image_begin_in_fork_child(void)
         origin.chunk = parent->lanes[0].chunk_offset;
         origin.committed = (uint64_t)(parent->lanes[0].at - (uint8_t *)parent->lanes[0].chunk);
     }
+    if (fork_ticks == 0) sampling_begin_in_child(clock_ticks()); /* a fork that we did not see */
     fork_ticks = 0;
     /* The old states stay where they are: a frame of the recorder that was interrupted may still use one. */
     if (parent != NULL && recorder.header != NULL) fork_protect_interrupted_lanes(parent, recorder.header);

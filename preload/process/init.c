@@ -23,6 +23,7 @@
 #include "process/sandbox.h"
 #include "process/trace_file.h"
 #include "slow/chunk.h"
+#include "slow/sampled.h"
 #include "syscall.h"
 
 #ifndef MADV_WIPEONFORK
@@ -218,6 +219,25 @@ bool image_begin(const struct trace_origin *parent)
     return true;
 }
 
+/* The set of recorded blocks is mapped now: later a sandbox may forbid it. No huge page: the first touch
+ * would make 2 MiB of it resident. The seed comes from the kernel's random bytes for this image, by a hash
+ * that does not give them away. */
+static void init_sampling(void)
+{
+    uint64_t seed = config.sample_seed;
+    size_t bytes = sampled_blocks_bytes();
+    if (config.sample_bytes == 0) return;
+    const void *random = (const void *)getauxval(AT_RANDOM); /* NOLINT(performance-no-int-to-ptr) */
+    if (!config.sample_seeded && random != NULL) memcpy(&seed, random, sizeof(seed));
+    long memory =
+        raw_syscall(SYS_mmap, 0, (long)bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    bool mapped = !(memory < 0 && memory > -4096);
+    if (mapped) raw_syscall(SYS_madvise, memory, (long)bytes, MADV_NOHUGEPAGE, 0, 0, 0);
+    sampled_blocks_begin(mapped ? (void *)memory : NULL);
+    sampling_begin(config.sample_bytes, seed);
+    atomic_fetch_or(&recorder.selective, RECORDER_SAMPLED);
+}
+
 static void init_recording(void)
 {
     bool wiped_on_fork =
@@ -234,6 +254,7 @@ static void init_recording(void)
     unwind_init();
     recorder.unwinder = choose_unwinder();
     trace_file_describe();
+    init_sampling();
     image_begin(NULL);
 }
 

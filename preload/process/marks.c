@@ -29,14 +29,14 @@ EXPORT void memtrace_recorder_mark(const char *name)
 /* The mark stands in front of what it announces: a reader never meets an unrecorded block before it. */
 EXPORT void memtrace_recorder_stop(void)
 {
-    if (atomic_load(&recorder.paused)) return;
+    if (atomic_load(&recorder.selective) & RECORDER_PAUSED) return;
     mark_write(TRACE_MARK_STOP, "");
-    atomic_store(&recorder.paused, true);
+    atomic_fetch_or(&recorder.selective, RECORDER_PAUSED);
 }
 
 EXPORT void memtrace_recorder_start(void)
 {
-    if (!atomic_load(&recorder.paused)) return;
-    atomic_store(&recorder.paused, false);
+    if (!(atomic_load(&recorder.selective) & RECORDER_PAUSED)) return;
+    atomic_fetch_and(&recorder.selective, ~RECORDER_PAUSED);
     mark_write(TRACE_MARK_START, "");
 }

@@ -27,6 +27,7 @@
 #include "find_object.h"
 #include "slow/chunk.h"
 #include "slow/module_find.h"
+#include "slow/sampled.h"
 #include "syscall.h"
 
 #define RECORDER_VERSION   "0.1.0"
@@ -269,6 +270,7 @@ static void fill_header(struct trace_header *header, uint64_t cap, const struct 
     header->start_realtime_ns = realtime_ns();
     header->start_monotonic_ns = slow_monotonic_ns();
     header->start_ticks = recorder.monotonic_clock ? header->start_monotonic_ns : clock_ticks();
+    header->sampling_rate_bytes = sampling.rate_bytes;
     header->next = TRACE_HEADER_BYTES;
     header->limit = cap;
     if (parent != NULL) header->origin = *parent;

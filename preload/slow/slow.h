@@ -32,6 +32,14 @@ SLOW uint64_t slow_monotonic_ns(void);
 /* A stack was continued through code without CFI by frame pointers. */
 SLOW void slow_count_guessed(void);
 
+/* sample_chosen's rest, where the thread's draw ends within an allocation of BYTES, or was never made. */
+SLOW bool slow_sample_chosen(uint64_t bytes);
+
+/* Put the block KEY (sampled_key) into the set of recorded live blocks. */
+SLOW void slow_sampled_insert(uint64_t key);
+/* sampled_take's rest: look for it. */
+SLOW bool slow_sampled_take(uint64_t key);
+
 /* As unwind_stack with the recorder's depth limit, by the unwinder that was chosen: libunwind, or frame
  * pointers. */
 struct unwind_registers;

@@ -91,11 +91,12 @@ cd '100%p'
 is "$("$memtrace" run -q -- sh -c 'echo "$MEMTRACE_OUTPUT"')" "$(pwd | sed 's/%/%%/g')/memtrace.%n.%p.mtr" "traces go to the working directory, whose name is no pattern"
 like "$(ls)" '^memtrace\.[a-z]+\.[0-9]+\.mtr$' "and one is there"
 cd ..
-is "$("$memtrace" run -q -o here.mtr --limit 1M --depth 7 --images 's*' --unwinder cfi -v sh -c 'cd /; env' 2>/dev/null | grep ^MEMTRACE_ | grep -v STATUS | sort)" \
+is "$("$memtrace" run -q -o here.mtr --limit 1M --depth 7 --sample 512K --images 's*' --unwinder cfi -v sh -c 'cd /; env' 2>/dev/null | grep ^MEMTRACE_ | grep -v STATUS | sort)" \
     "MEMTRACE_DEPTH=7
 MEMTRACE_IMAGES=s*
 MEMTRACE_LIMIT=1048576
 MEMTRACE_OUTPUT=$PWD/here.mtr
+MEMTRACE_SAMPLE=524288
 MEMTRACE_UNWINDER=cfi
 MEMTRACE_VERBOSE=1" "the options reach the recorder"
 "$memtrace" run -- "$programs/ends" exit 2>&- >closed.out

@@ -53,6 +53,7 @@ chmod 755 orphan
 exits 127 "a script whose interpreter does not exist: 127" "$memtrace" run -- ./orphan
 is "$(cat command.out)" "memtrace: cannot run './orphan': the interpreter that it names does not exist" "and one line"
 for wrong in "" "--no-such-option true" "--depth 0 true" "--depth 4097 true" "--depth x true" "--limit 100 true" \
+    "--sample 1025G true" "--sample half true" \
     "--unwinder magic true" "-o"; do
     # shellcheck disable=SC2086
     exits 125 "wrong usage 'run $wrong': 125" "$memtrace" run $wrong

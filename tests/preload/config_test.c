@@ -126,11 +126,48 @@ static void patterns(void **state)
             fail_msg("'%s' and '%s'", cases[i].pattern, cases[i].name);
 }
 
+static void sampling(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *variable;
+        uint64_t rate;
+    } good[] = {
+        {"MEMTRACE_SAMPLE=512K", 512 << 10},
+        {"MEMTRACE_SAMPLE=1MB", 1000000},
+        {"MEMTRACE_SAMPLE=1", 1},
+        {"MEMTRACE_SAMPLE=0", 0}, /* all is recorded */
+        {"MEMTRACE_SAMPLE=1024G", 1ull << 40},
+        {"MEMTRACE_SAMPLE=", 0},
+    };
+    for (size_t i = 0; i < sizeof(good) / sizeof(good[0]); i++) {
+        read_one(good[i].variable);
+        assert_int_equal(config.sample_bytes, good[i].rate);
+        assert_false(config.sample_seeded);
+        assert_string_equal(config.complaint, "");
+    }
+    static const char *const bad[] = {"MEMTRACE_SAMPLE=512k", "MEMTRACE_SAMPLE=-1", "MEMTRACE_SAMPLE=1025G",
+                                      "MEMTRACE_SAMPLE=half"};
+    for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
+        read_one(bad[i]);
+        assert_int_equal(config.sample_bytes, 0);
+        assert_non_null(strstr(config.complaint, "all is recorded"));
+    }
+    read_one("MEMTRACE_SAMPLE_SEED=0");
+    assert_true(config.sample_seeded);
+    assert_int_equal(config.sample_seed, 0);
+    read_one("MEMTRACE_SAMPLE_SEED=18446744073709551615");
+    assert_int_equal(config.sample_seed, UINT64_MAX);
+    read_one("MEMTRACE_SAMPLE_SEED=x");
+    assert_false(config.sample_seeded);
+    assert_non_null(strstr(config.complaint, "MEMTRACE_SAMPLE_SEED=x"));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(defaults), cmocka_unit_test(secure),   cmocka_unit_test(numbers),
-        cmocka_unit_test(too_long), cmocka_unit_test(patterns),
+        cmocka_unit_test(sampling), cmocka_unit_test(too_long), cmocka_unit_test(patterns),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
