@@ -242,6 +242,9 @@ struct scan {
     struct cursor cursor;
     uint64_t ticks;
     size_t depth;
+    bool truncated;
+    uint64_t remembered_count; /* stacks that a reference may name, since the reset */
+    uint16_t remembered_depths[TRACE_REMEMBERED_STACKS];
 };
 
 static uint64_t scan_offset(const struct scan *s)
@@ -307,21 +310,36 @@ static void scan_extension(struct scan *s, const struct record *r, uint64_t star
         return;
     }
     if (ticks > s->ticks) s->ticks = ticks;
-    if (e.kind == EVENT_THREAD_START) s->depth = 0;
+    if (e.kind == EVENT_THREAD_START) {
+        s->depth = 0;
+        s->truncated = false;
+        s->remembered_count = 0;
+    }
     if (e.kind == EVENT_MODULE) scan_found_module(s, &e.module, start);
     if (s->table->chunks[s->chunk].lane == 0) return;
     if (e.kind == EVENT_LANE_ENTRY) scan_begin_run(s, start, e.chunk, e.committed);
     if (e.kind == EVENT_THREAD_START) scan_begin_run(s, start, 0, 0); /* of no place */
 }
 
-static void scan_stack_delta(struct scan *s)
+static void scan_stack(struct scan *s)
 {
     struct stack_delta delta;
-    size_t depth = record_parse_delta(&s->cursor, s->depth, &delta);
+    size_t depth = record_parse_stack(&s->cursor, s->table->references, s->depth, &delta);
 
+    if (delta.reference) {
+        if (delta.number >= s->remembered_count)
+            cursor_fail(&s->cursor);
+        else
+            s->depth = s->remembered_depths[delta.number];
+        s->truncated = false;
+        return;
+    }
     for (uint64_t i = delta.added + delta.outer_added; i > 0 && !s->cursor.bad; i--)
         record_address_code(&s->cursor, RECORD_FRAME_SLOTS);
     s->depth = depth;
+    if (delta.outer_change) s->truncated = delta.truncated;
+    if (!s->truncated)
+        s->remembered_depths[s->remembered_count++ % TRACE_REMEMBERED_STACKS] = (uint16_t)depth;
 }
 
 static void scan_record(struct scan *s)
@@ -337,7 +355,7 @@ static void scan_record(struct scan *s)
         return;
     }
     s->ticks = record_time(&r, s->ticks);
-    if (r.flags & TRACE_STACK) scan_stack_delta(s);
+    if (r.flags & TRACE_STACK) scan_stack(s);
 }
 
 /* Go through the records of chunk INDEX, whose bytes are there. */

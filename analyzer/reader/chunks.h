@@ -60,7 +60,8 @@ struct chunk_table {
     struct arena *texts;
     uint64_t record_bytes;
     uint64_t damaged_chunks;
-    bool cut; /* the last chunk reaches beyond the file */
+    bool cut;        /* the last chunk reaches beyond the file */
+    bool references; /* stacks may be references: the trace's version has them. Set before chunks_scan */
 };
 
 /* Find the chunks of the raw file FD, of SIZE bytes up to NEXT, as its header says. BYTES: where the file

@@ -62,7 +62,7 @@ struct event {
     size_t depth;
     bool truncated;
     size_t kept; /* so many outermost frames are as in the stream's event with a stack before this one */
-    uint64_t stack_token; /* equal tokens of one stream, until the next reset, mean an equal stack: 0 none */
+    uint64_t stack_token; /* equal tokens mean an equal stack; never 0 */
     /* extensions */
     uint64_t serial, tid, stack_low, stack_high, thread_pointer, chunk, committed, pid, mark_kind;
     uint64_t extension_type, extension_bytes;

@@ -16,6 +16,16 @@ struct usable_slot {
     uint64_t requested, usable;
 };
 
+/* Tokens are unique over all decoders: a stream may be decoded again, by another one. */
+static uint64_t last_token;
+
+/* A stack that a reference may name. */
+struct remembered_stack {
+    uint64_t *frames; /* innermost first */
+    size_t capacity, depth;
+    uint64_t token; /* 0: none since the reset */
+};
+
 struct decoder {
     struct cursor cursor;
     uint64_t ticks;
@@ -28,8 +38,11 @@ struct decoder {
     uint64_t *stack;
     size_t capacity, depth;
     bool truncated;
-    size_t kept; /* outermost frames unchanged since the last event with a stack was handed out */
-    uint64_t token;
+    size_t kept;    /* outermost frames unchanged since the last event with a stack was handed out */
+    uint64_t token; /* of the previous stack */
+    bool references;
+    struct remembered_stack remembered[TRACE_REMEMBERED_STACKS];
+    uint64_t remembered_count; /* since the reset */
 };
 
 struct decoder *decoder_new(void)
@@ -44,6 +57,8 @@ struct decoder *decoder_new(void)
 void decoder_free(struct decoder *d)
 {
     if (!d) return;
+    for (size_t i = 0; i < TRACE_REMEMBERED_STACKS; i++)
+        free(d->remembered[i].frames);
     free(d->stack);
     free(d);
 }
@@ -58,12 +73,16 @@ static void decoder_reset(struct decoder *d, uint64_t ticks, uint64_t thread)
     d->depth = 0;
     d->truncated = false;
     d->kept = 0;
-    d->token++;
+    d->token = ++last_token;
+    d->remembered_count = 0;
+    for (size_t i = 0; i < TRACE_REMEMBERED_STACKS; i++)
+        d->remembered[i].token = 0;
 }
 
 void decoder_begin(struct decoder *d, const uint8_t *at, const uint8_t *end, uint64_t ticks, uint64_t thread,
-                   bool outside)
+                   bool outside, bool references)
 {
+    d->references = references;
     d->outside = outside;
     d->cursor = (struct cursor){.at = at, .end = end};
     decoder_reset(d, ticks, thread);
@@ -155,12 +174,51 @@ static void stack_change_outer(struct decoder *d, struct cursor *c, const struct
     d->kept = 0;
 }
 
-static void stack_apply_delta(struct decoder *d, struct cursor *c)
+/* Keep the previous stack for references. */
+static void stack_remember(struct decoder *d)
+{
+    struct remembered_stack *to = &d->remembered[d->remembered_count++ % TRACE_REMEMBERED_STACKS];
+
+    if (to->capacity < d->depth) {
+        to->capacity = d->depth + 16;
+        to->frames = memory_resize(to->frames, to->capacity, sizeof(*to->frames));
+    }
+    if (d->depth) memcpy(to->frames, stack_innermost(d), d->depth * sizeof(*to->frames));
+    to->depth = d->depth;
+    to->token = d->token;
+}
+
+static void stack_apply_reference(struct decoder *d, struct cursor *c, uint32_t number)
+{
+    const struct remembered_stack *from = &d->remembered[number];
+    size_t shorter = from->depth < d->depth ? from->depth : d->depth, same = 0;
+    const uint64_t *outer_end = d->stack + d->capacity;
+
+    if (from->token == 0) {
+        cursor_fail(c);
+        return;
+    }
+    while (same < shorter && from->frames[from->depth - 1 - same] == outer_end[-1 - (ptrdiff_t)same])
+        same++;
+    if (d->truncated) same = 0;
+    if (d->kept > same) d->kept = same;
+    stack_reserve(d, from->depth > d->depth ? from->depth : d->depth);
+    d->depth = from->depth;
+    if (d->depth) memcpy(stack_innermost(d), from->frames, d->depth * sizeof(*from->frames));
+    d->truncated = false;
+    d->token = from->token;
+}
+
+static void stack_apply(struct decoder *d, struct cursor *c)
 {
     struct stack_delta delta;
-    size_t depth = record_parse_delta(c, d->depth, &delta);
+    size_t depth = record_parse_stack(c, d->references, d->depth, &delta);
 
     if (c->bad) return;
+    if (delta.reference) {
+        stack_apply_reference(d, c, delta.number);
+        return;
+    }
     stack_reserve(d, depth > d->depth ? depth : d->depth);
     d->depth -= delta.dropped;
     if (d->kept > d->depth) d->kept = d->depth;
@@ -170,12 +228,13 @@ static void stack_apply_delta(struct decoder *d, struct cursor *c)
         d->depth++;
         *stack_innermost(d) = address;
     }
-    d->token++;
+    d->token = ++last_token;
+    if (d->references && !d->truncated && !c->bad) stack_remember(d);
 }
 
 static void event_take_stack(struct decoder *d, struct cursor *c, const struct record *r, struct event *e)
 {
-    if (r->flags & TRACE_STACK) stack_apply_delta(d, c);
+    if (r->flags & TRACE_STACK) stack_apply(d, c);
     e->stack = d->depth ? stack_innermost(d) : NULL;
     e->depth = d->depth;
     e->truncated = d->truncated;

@@ -13,9 +13,10 @@ struct decoder *decoder_new(void);
 void decoder_free(struct decoder *decoder);
 
 /* Begin a chunk: its records lie in [at, end); TICKS, THREAD: as its header says, 0 and OUTSIDE in
- * an outside chunk, whose records belong to no thread. Resets the decoder. */
+ * an outside chunk, whose records belong to no thread. REFERENCES: stacks may be references, from version 2
+ * on. Resets the decoder. */
 void decoder_begin(struct decoder *decoder, const uint8_t *at, const uint8_t *end, uint64_t ticks,
-                   uint64_t thread, bool outside);
+                   uint64_t thread, bool outside, bool references);
 
 /* Where the next record begins. */
 const uint8_t *decoder_position(const struct decoder *decoder);

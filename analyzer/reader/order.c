@@ -61,7 +61,7 @@ static void lane_begin_chunk(struct event_stream *s, struct lane *lane, uint32_t
     lane->chunk = chunk;
     lane->holds = true;
     decoder_begin(lane->decoder, start + TRACE_CHUNK_HEADER_BYTES, start + c->end, c->ticks, c->thread,
-                  c->kind == TRACE_CHUNK_OUTSIDE);
+                  c->kind == TRACE_CHUNK_OUTSIDE, s->table->references);
 }
 
 static void lane_end(struct event_stream *s, struct lane *lane)

@@ -27,6 +27,8 @@ struct record {
 };
 
 struct stack_delta {
+    bool reference; /* no delta at all: remembered stack NUMBER */
+    uint32_t number;
     uint64_t dropped, added;
     bool outer_change, truncated;
     uint64_t outer_dropped, outer_added;
@@ -127,13 +129,21 @@ static inline uint64_t record_time(const struct record *r, uint64_t previous)
     return previous + r->time_delta >= previous ? previous + r->time_delta : previous;
 }
 
-/* The head of a stack delta: `outer_added`, then `added` address codes follow. DEPTH: of the previous
- * stack. A delta that takes off more frames than there are, or makes too deep a stack, leaves the cursor
- * bad; otherwise the new depth is returned. */
-static inline size_t record_parse_delta(struct cursor *c, size_t depth, struct stack_delta *delta)
+/* The head of a stack: a reference, or a delta of which `outer_added`, then `added` address codes follow.
+ * REFERENCES: the trace's version has them. DEPTH: of the previous stack. A delta that takes off more frames
+ * than there are, or makes too deep a stack, and a number beyond all leave the cursor bad; otherwise the new
+ * depth is returned, that of a reference excepted. */
+static inline size_t record_parse_stack(struct cursor *c, bool references, size_t depth,
+                                        struct stack_delta *delta)
 {
     uint64_t value = cursor_uleb128(c);
 
+    if (references && !(value & TRACE_DELTA)) {
+        *delta = (struct stack_delta){.reference = true, .number = (uint32_t)(value >> 1)};
+        if (value >> 1 >= TRACE_REMEMBERED_STACKS) cursor_fail(c);
+        return 0;
+    }
+    if (references) value >>= 1;
     *delta = (struct stack_delta){.dropped = value >> 1, .outer_change = value & 1};
     delta->added = cursor_uleb128(c);
     if (delta->outer_change) {

@@ -133,11 +133,12 @@ static int trace_check_header(struct trace *trace, size_t got)
                      trace->path);
         return EXIT_TROUBLE;
     }
-    if (got >= 16 && h->byte_order == TRACE_BYTE_ORDER && h->version != TRACE_VERSION) {
+    if (got >= 16 && h->byte_order == TRACE_BYTE_ORDER &&
+        (h->version < TRACE_OLDEST_VERSION || h->version > TRACE_VERSION)) {
         report_error("'%s' is a trace of version %" PRIu32
-                     ", this memtrace reads version %u; use the memtrace "
+                     ", this memtrace reads versions %u to %u; use the memtrace "
                      "that belongs to the libmemtrace.so it was recorded with",
-                     trace->path, h->version, TRACE_VERSION);
+                     trace->path, h->version, TRACE_OLDEST_VERSION, TRACE_VERSION);
         return EXIT_TROUBLE;
     }
     if (got < TRACE_HEADER_BYTES) {
@@ -450,6 +451,7 @@ int trace_open(const char *path, struct trace **out)
             return EXIT_TROUBLE;
         }
     } while (trace_was_replaced(trace, &st) && ++tries < 10);
+    trace->chunks.references = trace->header.version > TRACE_OLDEST_VERSION;
     trace_find_clock(trace);
     trace->executable = info_text(trace, TRACE_INFO_EXECUTABLE);
     trace->command_line = command_line_text(trace);

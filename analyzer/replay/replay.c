@@ -20,6 +20,14 @@ struct open_begin {
     uint64_t heap_events; /* when it was begun */
 };
 
+/* A stack that was interned before, by the token that names it when it comes again. */
+struct known_stack {
+    uint64_t token; /* 0: none */
+    uint32_t leaf;
+};
+
+#define KNOWN_STACKS 128u /* twice as many as a stream can refer back to */
+
 /* The stack of a stream, interned: nodes[i] is the node of the i-th frame from the outer end. */
 struct replay_stream {
     uint32_t *nodes;
@@ -27,7 +35,9 @@ struct replay_stream {
     uint32_t leaf;
     uint32_t module_changes; /* when the nodes were interned */
     uint64_t token;          /* of the event they were interned for; 0: none yet */
-    uint64_t serial;         /* thread */
+    uint64_t last_token;     /* of the last event with a stack */
+    struct known_stack known[KNOWN_STACKS];
+    uint64_t serial; /* thread */
     uint32_t thread;
     struct open_begin *begins;
     size_t begin_count, begin_capacity;
@@ -167,7 +177,13 @@ static uint32_t stack_of(struct replay *r, struct replay_stream *s, const struct
     size_t kept = same_modules ? e->kept : 0;
     uint32_t node;
 
-    if (same_modules && s->token && e->stack_token == s->token) return s->leaf;
+    struct known_stack *known = &s->known[e->stack_token % KNOWN_STACKS];
+    if (!same_modules) memset(s->known, 0, sizeof(s->known));
+    if (known->token == e->stack_token) {
+        s->last_token = e->stack_token;
+        return known->leaf;
+    }
+    if (s->token != s->last_token) kept = 0; /* what E keeps frames of is not what was interned last */
     if (kept > s->depth) kept = s->depth;
     if (e->depth > s->node_capacity) {
         s->node_capacity = e->depth + e->depth / 2 + 16;
@@ -178,7 +194,8 @@ static uint32_t stack_of(struct replay *r, struct replay_stream *s, const struct
         s->nodes[i] = node = stack_tree_intern(r->stacks, node, frame_of(r, e->stack[e->depth - 1 - i]));
     s->depth = e->depth;
     s->leaf = node;
-    s->token = e->stack_token;
+    s->token = s->last_token = e->stack_token;
+    *known = (struct known_stack){.token = e->stack_token, .leaf = node};
     s->module_changes = r->private->module_changes;
     return node;
 }

@@ -24,8 +24,8 @@ int trim_open(const char *path, struct trace_header *header)
     bool good = fstat(descriptor, &file) == 0 && S_ISREG(file.st_mode) &&
                 pread(descriptor, header, sizeof *header, 0) == (ssize_t)sizeof *header &&
                 memcmp(header->magic, TRACE_MAGIC, sizeof header->magic) == 0 &&
-                header->byte_order == TRACE_BYTE_ORDER && header->version == TRACE_VERSION &&
-                header->header_bytes == TRACE_HEADER_BYTES;
+                header->byte_order == TRACE_BYTE_ORDER && header->version >= TRACE_OLDEST_VERSION &&
+                header->version <= TRACE_VERSION && header->header_bytes == TRACE_HEADER_BYTES;
     if (good) return descriptor;
     close(descriptor);
     errno = 0;

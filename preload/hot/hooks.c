@@ -39,12 +39,7 @@ static inline __attribute__((always_inline)) void record_allocated(unsigned oper
     struct unwind_registers from = frame_of_caller();
     struct lane *lane = recorder_enter();
     if (unlikely(lane == NULL)) return;
-    struct allocation allocation = {.operation = (uint8_t)operation,
-                                    .entry = (uint8_t)entry,
-                                    .log2_alignment = log2_rounded_up(alignment),
-                                    .size = size,
-                                    .block = block};
-    record_allocation(lane, &allocation, &from);
+    record_allocation(lane, entry_point(operation, entry, log2_rounded_up(alignment)), size, block, &from);
     recorder_leave(lane);
 }
 

@@ -10,6 +10,8 @@
 #define RECORD_FIXED_BYTES 96u
 #define RECORD_FRAME_BYTES 12u /* longest address code */
 
+_Static_assert(UNWIND_STACKS == TRACE_REMEMBERED_STACKS, "reader and writer remember the same");
+
 static uint8_t *encode_time(struct lane *lane, uint8_t *at, uint64_t ticks)
 {
     uint64_t previous = lane->previous_ticks;
@@ -30,99 +32,167 @@ static inline uint8_t *encode_return(struct lane *lane, uint8_t *at, uint64_t ad
                           TRACE_FRAME_CACHE_BITS);
 }
 
-/* Whether a look at the usable size would teach the reader anything, and what. The allocator is asked at each
- * size's first 16 events and then 1 in 64. */
-static inline bool usable_size_is_news(struct lane *lane, const struct allocation *allocation, int64_t *slack)
+/* Whether a look at the usable size of BLOCK would teach the reader anything, and what. The allocator is
+ * asked at each size's first 16 events and then 1 in 64. */
+static inline bool usable_size_is_news(struct lane *lane, size_t size, void *block, int64_t *slack)
 {
-    struct usable_slot *slot = &lane->usable[trace_cache_slot(allocation->size, 0, TRACE_USABLE_CACHE_BITS)];
-    bool same_size = slot->filled && slot->size == allocation->size;
+    struct usable_slot *slot = &lane->usable[trace_cache_slot(size, 0, TRACE_USABLE_CACHE_BITS)];
+    bool same_size = slot->filled && slot->size == size;
     if (same_size && ++slot->events > 16 && (slot->events & 63) != 0) return false;
-    int64_t found = (int64_t)(next_malloc_usable_size(allocation->block) - allocation->size);
+    int64_t found = (int64_t)(next_malloc_usable_size(block) - size);
     if (same_size && found == slot->slack) return false;
     if (found < 0 || found > UINT32_MAX) return false; /* an allocator's oddity: say nothing */
-    *slot = (struct usable_slot){.size = allocation->size, .slack = (uint32_t)found, .filled = 1};
+    *slot = (struct usable_slot){.size = size, .slack = (uint32_t)found, .filled = 1};
     *slack = found;
     return true;
 }
 
-/* Take the stack that begins at FROM into the lane's other buffer. Its depth; the buffers are not swapped. */
-static inline uint32_t take_stack(struct lane *lane, const struct unwind_registers *from, bool *truncated)
+/* What a record with STACK takes at most. */
+static inline size_t record_bytes(const struct unwind_outcome *stack)
 {
-    struct unwind_outcome outcome;
-    uint64_t *frames = lane->frames[lane->current ^ 1];
-    if (unlikely(recorder.unwinder != TRACE_UNWINDER_CFI))
-        slow_other_stack(lane, from, frames, &outcome);
-    else
-        unwind_stack(&lane->unwind, from, frames, recorder.depth_limit, &outcome);
-    if (unlikely(outcome.guessed)) slow_count_guessed();
-    *truncated = outcome.truncated;
-    return outcome.depth;
+    return RECORD_FIXED_BYTES + (size_t)RECORD_FRAME_BYTES * unwind_depth(stack);
 }
 
-static uint8_t *encode_delta(struct lane *lane, uint8_t *at, const struct stack_delta *delta,
-                             const uint64_t *frames, uint32_t depth, bool truncated)
+/* Take the stack that begins at FROM by a walk; it is not yet kept. NEXT: of unwind_find. May commit module
+ * records, even change chunks. */
+static void take_stack(struct lane *lane, const struct unwind_registers *from,
+                       const struct unwind_frame *next, struct unwind_outcome *stack)
 {
-    bool outer = truncated != lane->truncated || delta->outer_dropped != 0 || delta->outer_added != 0;
-    at = encode_uleb128(at, (uint64_t)delta->dropped << 1 | outer);
-    at = encode_uleb128(at, delta->added);
-    if (unlikely(outer)) {
-        *at++ = truncated;
-        at = encode_uleb128(at, delta->outer_dropped);
-        at = encode_uleb128(at, delta->outer_added);
-        for (uint32_t i = depth - delta->outer_added; i < depth; i++)
-            at = encode_return(lane, at, frames[i]);
-    }
-    for (uint32_t i = delta->added; i-- > 0;)
+    if (unlikely(recorder.unwinder != TRACE_UNWINDER_CFI))
+        slow_other_stack(lane, from, stack);
+    else
+        unwind_stack(&lane->unwind, from, next, recorder.depth_limit, stack);
+    if (unlikely(stack->guessed)) slow_count_guessed();
+}
+
+/* The delta where STACK or the previous one is cut by the depth limit; NULL: none, they are equal. */
+static __attribute__((noinline, cold)) uint8_t *encode_truncated(struct lane *lane, uint8_t *at,
+                                                                 const struct unwind_outcome *stack)
+{
+    uint64_t *previous = lane->frames[0], *frames = lane->frames[1];
+    uint32_t depth = unwind_depth(stack);
+    for (uint32_t i = 0; i < lane->depth; i++)
+        previous[lane->depth - 1 - i] = unwind_previous(&lane->unwind)->frames[i].pc;
+    for (uint32_t i = 0; i < depth; i++)
+        frames[depth - 1 - i] = unwind_frame_pc(&lane->unwind, stack, i);
+    struct stack_delta delta = stack_delta_truncated(previous, lane->depth, frames, depth);
+    bool same = (delta.dropped | delta.added | delta.outer_dropped | delta.outer_added) == 0;
+    if (same && stack->truncated == lane->truncated) return NULL;
+    at = encode_uleb128(at, (uint64_t)delta.dropped << TRACE_DELTA_SHIFT | TRACE_DELTA_OUTER | TRACE_DELTA);
+    at = encode_uleb128(at, delta.added);
+    *at++ = stack->truncated;
+    at = encode_uleb128(at, delta.outer_dropped);
+    at = encode_uleb128(at, delta.outer_added);
+    for (uint32_t i = depth - delta.outer_added; i < depth; i++)
+        at = encode_return(lane, at, frames[i]);
+    for (uint32_t i = delta.added; i-- > 0;)
         at = encode_return(lane, at, frames[i]);
     return at;
 }
 
-/* The delta between the lane's previous stack and the one just taken, which becomes the previous one.
- * *FLAGS gains TRACE_STACK unless they are equal. */
-static uint8_t *encode_stack(struct lane *lane, uint8_t *at, uint32_t depth, bool truncated, unsigned *flags)
+/* The delta between two complete stacks; NULL: none, they are equal. Equal return addresses alone are not
+ * enough where STACK can be reused: another stack pointer makes it another one to be remembered. */
+static inline uint8_t *encode_complete(struct lane *lane, uint8_t *at, const struct unwind_outcome *stack)
 {
-    const uint64_t *previous = lane->frames[lane->current], *frames = lane->frames[lane->current ^ 1];
-    struct stack_delta delta = likely(!truncated && !lane->truncated)
-                                   ? stack_delta_complete(previous, lane->depth, frames, depth)
-                                   : stack_delta_truncated(previous, lane->depth, frames, depth);
-    bool same = (delta.dropped | delta.added | delta.outer_dropped | delta.outer_added) == 0;
-    if (same && truncated == lane->truncated) return at; /* the buffer's content is the same, too */
-    *flags |= TRACE_STACK;
-    at = encode_delta(lane, at, &delta, frames, depth, truncated);
-    lane->current ^= 1;
-    lane->depth = depth;
-    lane->truncated = truncated;
+    const struct unwind_thread *unwind = &lane->unwind;
+    const struct unwind_frame *previous = unwind_previous(unwind)->frames;
+    uint32_t depth = unwind_depth(stack), limit = depth < lane->depth ? depth : lane->depth;
+    uint32_t common = stack->kept < limit ? stack->kept : limit;
+    while (common < limit && previous[common].pc == unwind_frame_pc(unwind, stack, common))
+        common++;
+    if (common == depth && common == lane->depth && stack->reusable != depth) return NULL;
+    at = encode_uleb128(at, (uint64_t)(lane->depth - common) << TRACE_DELTA_SHIFT | TRACE_DELTA);
+    at = encode_uleb128(at, depth - common);
+    for (; common < depth; common++)
+        at = encode_return(lane, at, unwind_frame_pc(unwind, stack, common));
     return at;
 }
 
-void record_allocation(struct lane *lane, const struct allocation *allocation,
+/* The delta between the previous stack, as the reader knows it, and STACK, which becomes the previous one and
+ * is remembered on both sides by the next number, unless it is truncated. *FLAGS gains TRACE_STACK unless
+ * they are equal. */
+static __attribute__((noinline)) uint8_t *encode_delta(struct lane *lane, uint8_t *at,
+                                                       const struct unwind_outcome *stack, unsigned *flags)
+{
+    uint8_t *end = unlikely(stack->truncated || lane->truncated) ? encode_truncated(lane, at, stack)
+                                                                 : encode_complete(lane, at, stack);
+    uint32_t number = UNWIND_UNNUMBERED;
+    if (likely(end != NULL && !stack->truncated)) number = lane->stacks_written++ % UNWIND_STACKS;
+    lane->truncated = stack->truncated;
+    lane->depth = unwind_depth(stack);
+    unwind_keep(&lane->unwind, stack, number);
+    if (end == NULL) return at;
+    *flags |= TRACE_STACK;
+    return end;
+}
+
+/* How a record says its stack. */
+struct stack_choice {
+    enum { STACK_PREVIOUS, STACK_REFERENCE, STACK_DELTA } how;
+    uint32_t number;              /* STACK_REFERENCE: of a stack that is remembered on both sides */
+    struct unwind_outcome walked; /* STACK_DELTA */
+};
+
+static uint8_t *encode_stack(struct lane *lane, uint8_t *at, const struct stack_choice *stack,
+                             unsigned *flags)
+{
+    if (stack->how == STACK_DELTA) return encode_delta(lane, at, &stack->walked, flags);
+    unwind_use(&lane->unwind, stack->number);
+    lane->depth = unwind_previous(&lane->unwind)->depth;
+    lane->truncated = false;
+    *flags |= TRACE_STACK;
+    *at++ = (uint8_t)(stack->number << 1);
+    return at;
+}
+
+/* Choose how to say the stack that begins at FROM, and make room for a record with it. False: there is none.
+ */
+static inline bool choose_stack(struct lane *lane, const struct unwind_registers *from,
+                                struct stack_choice *stack)
+{
+    const struct unwind_frame *next;
+    const uint32_t previous = lane->unwind.previous, number = unwind_find(&lane->unwind, from, &next);
+    if (likely(number < UNWIND_NOT_FOUND && lane_has_room(lane, RECORD_FIXED_BYTES))) {
+        stack->how = number == previous ? STACK_PREVIOUS : STACK_REFERENCE;
+        stack->number = number;
+        if (likely(stack->how == STACK_REFERENCE || lane->depth != 0)) return true;
+    }
+    stack->how = STACK_DELTA;
+    take_stack(lane, from, next, &stack->walked);
+    return record_room(lane, record_bytes(&stack->walked));
+}
+
+static inline uint8_t *encode_usable(struct lane *lane, uint8_t *at, size_t size, void *block,
+                                     unsigned *flags)
+{
+    int64_t slack;
+    if (!recorder.usable_sizes || !usable_size_is_news(lane, size, block, &slack)) return at;
+    *flags |= TRACE_USABLE;
+    return encode_uleb128(at, trace_zigzag(slack));
+}
+
+void record_allocation(struct lane *lane, uint32_t entry, size_t size, void *block,
                        const struct unwind_registers *from)
 {
     uint64_t ticks = 0;
     bool timed = clock_read(lane, &ticks); /* right after the call, before the walk */
-    bool truncated;
-    uint32_t depth = take_stack(lane, from, &truncated); /* may commit module records, even change chunks */
-    if (unlikely(!record_room(lane, RECORD_FIXED_BYTES + (size_t)RECORD_FRAME_BYTES * depth))) return;
+    struct stack_choice stack;
+    if (unlikely(!choose_stack(lane, from, &stack))) return;
 
     uint8_t *start = lane->at, *at = start + 1;
     unsigned flags = timed ? TRACE_TIMED : 0;
     if (timed) at = encode_time(lane, at, ticks);
-    unsigned operation = likely(allocation->block != NULL) ? allocation->operation : TRACE_FAILED;
+    unsigned operation = likely(block != NULL) ? (uint8_t)entry : TRACE_FAILED;
     if (unlikely(operation == TRACE_ALIGNED || operation == TRACE_FAILED)) {
-        *at++ = allocation->entry;
-        *at++ = allocation->log2_alignment;
+        *at++ = (uint8_t)(entry >> 8);
+        *at++ = (uint8_t)(entry >> 16);
     }
-    at = encode_uleb128(at, allocation->size);
+    at = encode_uleb128(at, size);
     if (likely(operation != TRACE_FAILED)) {
-        int64_t slack;
-        at = encode_block(lane, at, allocation->block);
-        if (recorder.usable_sizes && !(operation & TRACE_POOL) &&
-            usable_size_is_news(lane, allocation, &slack)) {
-            flags |= TRACE_USABLE;
-            at = encode_uleb128(at, trace_zigzag(slack));
-        }
+        at = encode_block(lane, at, block);
+        if (likely(!(operation & TRACE_POOL))) at = encode_usable(lane, at, size, block, &flags);
     }
-    at = encode_stack(lane, at, depth, truncated, &flags);
+    if (stack.how != STACK_PREVIOUS) at = encode_stack(lane, at, &stack, &flags);
     record_commit(lane, start, operation | flags, at);
 }
 
@@ -141,14 +211,13 @@ void record_realloc_end(struct lane *lane, unsigned outcome, size_t size, const 
 {
     uint64_t ticks = 0;
     bool timed = clock_read(lane, &ticks);
-    bool truncated;
-    uint32_t depth = take_stack(lane, from, &truncated);
-    if (unlikely(!record_room(lane, RECORD_FIXED_BYTES + (size_t)RECORD_FRAME_BYTES * depth))) return;
+    struct stack_choice stack;
+    if (unlikely(!choose_stack(lane, from, &stack))) return;
     uint8_t *start = lane->at, *at = start + 1;
     unsigned flags = timed ? TRACE_TIMED : 0;
     if (timed) at = encode_time(lane, at, ticks);
     *at++ = (uint8_t)outcome;
     at = encode_uleb128(at, size);
-    at = encode_stack(lane, at, depth, truncated, &flags);
+    if (stack.how != STACK_PREVIOUS) at = encode_stack(lane, at, &stack, &flags);
     record_commit(lane, start, TRACE_REALLOC_END | flags, at);
 }

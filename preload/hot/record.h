@@ -5,17 +5,17 @@
 
 #include "hot/thread.h"
 
-/* One call of an allocation function, as its hook saw it. */
-struct allocation {
-    uint8_t operation;      /* enum trace_operation for success, POOL flag included */
-    uint8_t entry;          /* enum trace_entry, written with ALIGNED and FAILED */
-    uint8_t log2_alignment; /* 0: none asked for */
-    size_t size;            /* requested bytes */
-    void *block;            /* NULL: the call failed */
-};
+/* Which allocation function was called, in one register: a struct of three bytes would be stored byte by byte
+ * and loaded as a word, which no processor forwards. OPERATION: enum trace_operation for success, POOL flag
+ * included. NUMBER: enum trace_entry, written with ALIGNED and FAILED. LOG2_ALIGNMENT: 0, none asked for. */
+static inline uint32_t entry_point(unsigned operation, unsigned number, unsigned log2_alignment)
+{
+    return operation | number << 8 | log2_alignment << 16;
+}
 
-/* An allocation or a failed one, with the stack that begins at FROM. */
-void record_allocation(struct lane *lane, const struct allocation *allocation,
+/* An allocation of SIZE bytes with the stack that begins at FROM. ENTRY: of entry_point. BLOCK: NULL, the
+ * call failed. */
+void record_allocation(struct lane *lane, uint32_t entry, size_t size, void *block,
                        const struct unwind_registers *from);
 
 /* A free (operation TRACE_FREE, POOL flag or not) or TRACE_REALLOC_BEGIN of BLOCK, before it is done. */
@@ -33,11 +33,17 @@ static inline void record_commit(struct lane *lane, uint8_t *at, unsigned first_
     lane->at = end;
 }
 
-/* Whether BYTES can be stored at lane->at; else room is made (a new chunk resets the encoder). False: none
+/* Whether BYTES can be stored at lane->at. */
+static inline bool lane_has_room(const struct lane *lane, size_t bytes)
+{
+    return (size_t)(lane->populated_end - lane->at) >= bytes;
+}
+
+/* The same; else room is made (a new chunk resets the encoder). False: none
  * can be had, recording has stopped. */
 static inline bool record_room(struct lane *lane, size_t bytes)
 {
-    if (likely((size_t)(lane->populated_end - lane->at) >= bytes)) return true;
+    if (likely(lane_has_room(lane, bytes))) return true;
     return slow_make_room(lane, bytes);
 }
 

@@ -1,4 +1,5 @@
-/* What a record keeps of the thread's previous stack. Specified in docs/trace-format.md, "Stack delta". */
+/* What a record keeps of the thread's previous stack where the depth limit cuts. Specified in
+ * docs/trace-format.md, "Stacks". */
 #ifndef MEMTRACE_HOT_STACK_DELTA_H
 #define MEMTRACE_HOT_STACK_DELTA_H
 
@@ -19,14 +20,6 @@ static inline uint32_t stack_delta_common(const uint64_t *previous, uint32_t pre
     while (common < limit && previous[previous_end - 1 - common] == current[current_end - 1 - common])
         common++;
     return common;
-}
-
-/* Both stacks innermost first and complete: they share their outermost frames. O(depth). */
-static inline struct stack_delta stack_delta_complete(const uint64_t *previous, uint32_t previous_depth,
-                                                      const uint64_t *current, uint32_t current_depth)
-{
-    uint32_t common = stack_delta_common(previous, previous_depth, current, current_depth);
-    return (struct stack_delta){.dropped = previous_depth - common, .added = current_depth - common};
 }
 
 /* At least one of them is cut by the depth limit, so their outer ends need not correspond: when the recursion

@@ -47,16 +47,16 @@ struct lane {
     uint32_t number;  /* 0 or 1 */
     uint32_t serial;  /* of the thread that the stream belongs to, as the reader knows it */
     bool large_chunk; /* counted among the live large chunks */
-    uint8_t current;  /* frames[current] is the previous stack; the other takes the next walk */
-    bool truncated;   /* of the previous stack */
-    uint32_t depth;   /* of the previous stack */
+    bool truncated;   /* the previous stack, as the reader knows it */
+    uint32_t depth;   /* of the previous stack, as the reader knows it: the true one, or 0 after a reset */
+    uint32_t stacks_written;               /* that the reader remembers, or has remembered, since the reset */
     uint64_t entry_chunk, entry_committed; /* last LANE_ENTRY written (second lane only) */
     struct address_cache blocks;
     uint64_t block_slots[1 << TRACE_BLOCK_CACHE_BITS];
     struct address_cache returns;
     uint64_t return_slots[1 << TRACE_FRAME_CACHE_BITS];
     struct usable_slot usable[1 << TRACE_USABLE_CACHE_BITS];
-    uint64_t *frames[2]; /* recorder.depth_limit addresses each */
+    uint64_t *frames[2]; /* scratch for what is rare: recorder.depth_limit addresses each */
 };
 
 struct thread_state {

@@ -31,6 +31,29 @@ enum unwind_end {
     UNWIND_END_COUNT
 };
 
+/* One frame of a stack: the state that its step began with, and what that step read of memory besides the
+ * return address (which lies below the next outer frame's sp). */
+struct unwind_frame {
+    uint64_t pc, sp, bp;
+    uint64_t
+        bp_slot; /* where the caller's bp was read, 0: nowhere or of no use; bit 0: bp is of use (unwind.c) */
+};
+
+/* A stack that was walked before. */
+struct remembered_stack {
+    uint64_t pc, sp;             /* of its innermost frame; sp 0: it cannot be reused as a whole */
+    struct unwind_frame *frames; /* outermost first */
+    uint64_t start;              /* of its frames, counted over all that were ever kept */
+    uint32_t depth;
+    uint32_t reusable; /* of its frames, from the outermost on, those that a walk may come upon */
+};
+
+/* So many are remembered, and one more that has no number: UNWIND_UNNUMBERED. */
+#define UNWIND_STACKS     64u
+#define UNWIND_UNNUMBERED UNWIND_STACKS
+#define UNWIND_NOT_FOUND  (UNWIND_STACKS + 1)
+#define UNWIND_BUCKETS    64u
+
 /* What unwinding keeps for one thread, or rather one lane of it: a walk and a second one in a signal handler
  * that interrupts it need one each. Embedded in the recorder's per-thread state; all zero means new. Zero it
  * again when the state goes to another thread: its stack is another. In a fork child it stays valid. */
@@ -40,51 +63,92 @@ struct unwind_thread {
     uint64_t
         stack_high; /* stack stays mapped while it runs, so this is never checked again; 0: not yet known */
     uint64_t refused_low; /* start of the 64 KiB where stretching that range failed last (a foreign stack) */
-    /* The previous stack, for incremental reuse; nothing (NULL) until unwind_remember. */
-    struct unwind_frame *remembered; /* outermost first */
-    struct unwind_frame *fresh;      /* frames of the walk under way, innermost first */
-    uint32_t remembered_count;       /* 0 while they are being changed: a handler may leave by siglongjmp */
-    uint32_t remembered_max;
-    uint64_t remembered_generation; /* of the rules that they were walked by */
+    struct unwind_frame *arena; /* the frames of all stacks that are remembered, overwritten in a circle */
+    struct unwind_frame *fresh; /* the inner frames of the walk under way, innermost first */
+    uint64_t arena_frames;      /* its size */
+    uint64_t arena_next;        /* frames that were ever kept, those skipped at its end included */
+    uint64_t generation;        /* of the rules that the stacks were walked by */
+    uint32_t previous;          /* the number of the stack that was found or kept last */
+    uint32_t buckets[UNWIND_BUCKETS]; /* by innermost frame: the numbers of four stacks, a byte each */
+    struct remembered_stack stacks[UNWIND_STACKS + 1];
 };
 
-/* One frame of a remembered stack: the state that its step began with, and what that step read of memory
- * besides the return address (which lies below the next outer frame's sp). */
-struct unwind_frame {
-    uint64_t pc, sp, bp;
-    uint64_t
-        bp_slot; /* where the caller's bp was read, 0: nowhere or of no use; bit 0: bp is of use (unwind.c) */
-};
+static inline const struct remembered_stack *unwind_previous(const struct unwind_thread *thread)
+{
+    return &thread->stacks[thread->previous];
+}
 
+/* A stack: the outer frames that it shares with the previous one, and inside of them those that were walked.
+ */
 struct unwind_outcome {
-    uint32_t depth; /* frames stored, at least 1 when max is */
-    bool truncated; /* by max: the outermost frames are missing */
-    bool guessed;   /* at least one frame came from the frame-pointer chain, without CFI */
-    uint8_t ended;  /* enum unwind_end */
+    uint32_t walked;     /* thread->fresh[0..walked), innermost first */
+    uint32_t kept;       /* frames[cut..kept) of the previous one, outermost first */
+    uint32_t cut;        /* outermost frames of the previous stack that are beyond max now */
+    uint32_t reusable;   /* see struct remembered_stack */
+    uint64_t generation; /* of the rules */
+    bool truncated;      /* by max: the outermost frames are missing */
+    bool guessed;        /* at least one frame came from the frame-pointer chain, without CFI */
+    uint8_t ended;       /* enum unwind_end */
 };
 
-/* Walk the stack from FROM (a hook's frame_of_caller()) and store its return addresses in FRAMES[0..MAX),
- * innermost first; FRAMES[0] = from->pc. MAX: at least 1. An interrupted address (the frame that a signal
- * frame returns to) is no return address; it is stored plus one, so that "look up at minus 1" holds for every
+/* Frames of the stack, at least 1. */
+static inline uint32_t unwind_depth(const struct unwind_outcome *outcome)
+{
+    return outcome->walked + outcome->kept - outcome->cut;
+}
+
+/* The return address of frame I from the outermost one on, I < unwind_depth(OUTCOME), before unwind_keep. */
+static inline uint64_t unwind_frame_pc(const struct unwind_thread *thread,
+                                       const struct unwind_outcome *outcome, uint32_t i)
+{
+    uint32_t kept = outcome->kept - outcome->cut;
+    return i < kept ? unwind_previous(thread)->frames[outcome->cut + i].pc
+                    : thread->fresh[outcome->walked - 1 - (i - kept)].pc;
+}
+
+/* The number of a remembered stack that is the stack from FROM (a hook's frame_of_caller()), or
+ * UNWIND_NOT_FOUND: it takes a walk to tell, with *NEXT passed on. Exact: a walk is a function of the
+ * registers, the rules and the words that it reads; the innermost frame has to equal the remembered one in
+ * all that matters, and every word which the rest was read from has to hold what it held. */
+uint32_t unwind_find(struct unwind_thread *thread, const struct unwind_registers *from,
+                     const struct unwind_frame **next);
+
+/* Walk the stack from FROM, at most MAX frames, into *OUTCOME; the innermost return address is from->pc. MAX:
+ * at least 1. NEXT: what unwind_find left there; NULL: walk it all, reuse nothing. The walk goes on to the
+ * first frame from which on the previous stack holds. An interrupted address (the frame that a signal frame
+ * returns to) is no return address; it is stored plus one, so that "look up at minus 1" holds for every
  * frame. FROM must describe a caller of the running function: the word below from->sp is taken to be mapped.
  * THREAD belongs to the calling thread and lane. Never faults, never allocates, leaves errno alone. No
  * syscall while the walk stays in the verified range of the thread's own stack (or on a foreign stack's page
  * of from->sp). A walk that meets a new return address calls slow_module_seen before the rule becomes visible
- * to other threads. */
-void unwind_stack(struct unwind_thread *thread, const struct unwind_registers *from, uint64_t *frames,
-                  uint32_t max, struct unwind_outcome *outcome);
+ * to other threads. Stacks that end other than at the outermost frame are not reused, nor frames inside of a
+ * signal frame. */
+void unwind_stack(struct unwind_thread *thread, const struct unwind_registers *from,
+                  const struct unwind_frame *next, uint32_t max, struct unwind_outcome *outcome);
 
-/* Let walks of THREAD keep the previous stack and reuse what is unchanged of it. A walk then goes on only to
- * the first frame that equals a remembered one in all that matters, and checks that every word which the rest
- * was read from still holds its value; that is exact, since a walk is a function of that state, the rules and
- * those words. MEMORY: zeroed or not, aligned to 8, unwind_memory_bytes(MAX) of it, lent for as long as
- * THREAD is used. MAX: the largest max that unwind_stack will be called with (a larger one is walked without
- * reuse). Stacks that end other than at the outermost frame are not remembered, nor frames inside of a signal
- * frame. */
+/* Remember the stack of OUTCOME as NUMBER, at most UNWIND_UNNUMBERED; it becomes the previous one. O(depth).
+ */
+void unwind_keep(struct unwind_thread *thread, const struct unwind_outcome *outcome, uint32_t number);
+
+/* Stack NUMBER, just found, becomes the previous one. */
+static inline void unwind_use(struct unwind_thread *thread, uint32_t number)
+{
+    thread->previous = number;
+}
+
+/* Forget all stacks but the previous one, which loses its number. */
+void unwind_forget(struct unwind_thread *thread);
+
+/* Give THREAD, which is all zero, its memory: zeroed or not, aligned to 8, unwind_memory_bytes(MAX) of it,
+ * lent for as long as THREAD is used. MAX: the largest that unwind_stack will be called with. */
 void unwind_remember(struct unwind_thread *thread, void *memory, uint32_t max);
+static inline uint64_t unwind_arena_frames(uint32_t max)
+{
+    return max < 512 ? 2048 : 4 * (uint64_t)max;
+}
 static inline uint64_t unwind_memory_bytes(uint32_t max)
 {
-    return 2 * sizeof(struct unwind_frame) * (uint64_t)max;
+    return sizeof(struct unwind_frame) * (unwind_arena_frames(max) + max);
 }
 
 /* Prepare for unwind_stack. Once, from the recorder's initialisation, in the initial thread, before the first
@@ -109,10 +173,11 @@ void unwind_modules_changed(void);
  * dlopen libunwind.so.8 with RTLD_LOCAL and find its functions; during initialisation only, where allocating
  * is allowed. False: missing or unusable, keep unwind_stack. */
 bool libunwind_open(void);
-/* As unwind_stack, after libunwind_open returned true. The recorder's own frames are dropped: FRAMES[0] =
- * from->pc; should libunwind not come through them, that is the only frame. THREAD is unused. */
-void libunwind_stack(struct unwind_thread *thread, const struct unwind_registers *from, uint64_t *frames,
-                     uint32_t max, struct unwind_outcome *outcome);
+/* The stack from FROM into FRAMES[0..MAX), innermost first, after libunwind_open returned true; returns its
+ * depth. The recorder's own frames are dropped: FRAMES[0] = from->pc; should libunwind not come through them,
+ * that is the only frame. *ENDED: how the walk ended. */
+uint32_t libunwind_stack(const struct unwind_registers *from, uint64_t *frames, uint32_t max,
+                         enum unwind_end *ended);
 
 /* --- what the unwinder needs of the recorder --- */
 

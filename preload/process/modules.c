@@ -242,19 +242,22 @@ EXPORT int dlclose(void *handle)
     return result;
 }
 
-void slow_other_stack(struct lane *lane, const struct unwind_registers *from, uint64_t *frames,
-                      struct unwind_outcome *outcome)
+void slow_other_stack(struct lane *lane, const struct unwind_registers *from, struct unwind_outcome *outcome)
 {
     int program_errno = errno;
+    enum unwind_end ended;
+    uint64_t *frames = lane->frames[0];
+    uint32_t depth;
     if (recorder.unwinder == TRACE_UNWINDER_FRAME_POINTER) {
-        enum unwind_end ended;
-        uint32_t depth = frame_pointers_stack(&lane->unwind, from, frames, recorder.depth_limit, &ended);
-        *outcome = (struct unwind_outcome){
-            .depth = depth, .truncated = ended == UNWIND_DEPTH_LIMIT, .ended = (uint8_t)ended};
-        return;
+        depth = frame_pointers_stack(&lane->unwind, from, frames, recorder.depth_limit, &ended);
+    } else {
+        depth = libunwind_stack(from, frames, recorder.depth_limit, &ended);
+        modules_notice(frames, depth);
     }
-    libunwind_stack(&lane->unwind, from, frames, recorder.depth_limit, outcome);
-    modules_notice(frames, outcome->depth);
+    for (uint32_t i = 0; i < depth; i++)
+        lane->unwind.fresh[i] = (struct unwind_frame){.pc = frames[i]};
+    *outcome = (struct unwind_outcome){
+        .walked = depth, .truncated = ended == UNWIND_DEPTH_LIMIT, .ended = (uint8_t)ended};
     errno = program_errno;
 }
 

@@ -158,6 +158,8 @@ void lane_reset(struct lane *lane, uint64_t ticks)
     lane->previous_ticks = ticks;
     lane->depth = 0;
     lane->truncated = false;
+    lane->stacks_written = 0;
+    unwind_forget(&lane->unwind);
     lane->blocks.previous = 0;
     lane->returns.previous = 0;
     memset(lane->block_slots, 0, sizeof(lane->block_slots));

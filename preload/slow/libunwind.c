@@ -58,13 +58,13 @@ static bool skip_own_frames(unw_cursor_t *cursor, const struct unwind_registers 
     return false;
 }
 
-void libunwind_stack(struct unwind_thread *thread, const struct unwind_registers *from, uint64_t *frames,
-                     uint32_t max, struct unwind_outcome *outcome)
+uint32_t libunwind_stack(const struct unwind_registers *from, uint64_t *frames, uint32_t max,
+                         enum unwind_end *ended)
 {
     unw_tdep_context_t context;
     unw_cursor_t cursor;
-    (void)thread;
-    *outcome = (struct unwind_outcome){.depth = 1, .ended = UNWIND_NO_CFI};
+    uint32_t depth = 1;
+    *ended = UNWIND_NO_CFI;
     frames[0] = from->pc;
     libunwind.getcontext(&context);
     if (libunwind.init_local(&cursor, &context) == 0 && skip_own_frames(&cursor, from)) {
@@ -74,18 +74,18 @@ void libunwind_stack(struct unwind_thread *thread, const struct unwind_registers
             if (stepped > 0) libunwind.get_reg(&cursor, UNW_REG_IP, &pc);
             if (stepped < 0) break;
             if (pc == 0) {
-                outcome->ended = UNWIND_OUTERMOST;
+                *ended = UNWIND_OUTERMOST;
                 break;
             }
-            if (outcome->depth == max) {
-                outcome->ended = UNWIND_DEPTH_LIMIT;
-                outcome->truncated = true;
+            if (depth == max) {
+                *ended = UNWIND_DEPTH_LIMIT;
                 break;
             }
-            frames[outcome->depth++] = pc + (libunwind.is_signal_frame(&cursor) > 0);
+            frames[depth++] = pc + (libunwind.is_signal_frame(&cursor) > 0);
         }
     }
-    if (outcome->ended != UNWIND_OUTERMOST) recorder_count(outcome->ended);
+    if (*ended != UNWIND_OUTERMOST) recorder_count(*ended);
+    return depth;
 }
 
 #else /* a cross build without the other machine's headers: the sizes of its structures are not known */

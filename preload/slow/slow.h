@@ -44,7 +44,7 @@ SLOW bool slow_sampled_take(uint64_t key);
  * pointers. */
 struct unwind_registers;
 struct unwind_outcome;
-SLOW void slow_other_stack(struct lane *lane, const struct unwind_registers *from, uint64_t *frames,
+SLOW void slow_other_stack(struct lane *lane, const struct unwind_registers *from,
                            struct unwind_outcome *outcome);
 
 #endif

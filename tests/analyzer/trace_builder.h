@@ -124,7 +124,7 @@ static inline void builder_begin(struct builder *b, int chunk, unsigned operatio
 /* A whole new stack, FRAMES innermost first. */
 static inline void builder_stack(struct builder *b, int chunk, const uint64_t *frames, size_t depth)
 {
-    builder_leb(b, chunk, b->chunks[chunk].depth << 1);
+    builder_leb(b, chunk, b->chunks[chunk].depth << TRACE_DELTA_SHIFT | TRACE_DELTA);
     builder_leb(b, chunk, depth);
     for (size_t i = depth; i-- > 0;)
         builder_escape(b, chunk, 1 << TRACE_FRAME_CACHE_BITS, frames[i]);

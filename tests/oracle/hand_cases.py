@@ -98,6 +98,55 @@ TWO_FRAMES = "21 01 c0 04 00 02 80 05 80 fd 07"
 TWO_FRAMES_LINE = "0 1 malloc size=1 address=0x1000 stack=0x10000,0x100"
 
 
+class StacksOfVersion2(Case):
+    """The first LEB of a stack: bit 0 set, a delta, shifted by one; else twice the number of a remembered stack."""
+
+    # As TWO_FRAMES: nothing dropped, 00 << 1 | 1 = 01, two added. It is stack 0.
+    FIRST = "21 01 c0 04 01 02 80 05 80 fd 07 "
+
+    def dumps_version_2(self, records, *lines):
+        self.dumps(header(1, version=2) + chunk(FIRST, records), *lines)
+
+    def test_deltas_are_remembered_by_number(self):
+        # Stack 1: dropped 1 (1 << 2 | 1 = 05), added 1: code 1b is 0x100. Then stack 0 (00), stack 1 (02), no STACK:
+        # stack 1 still. Then a delta from it: dropped 2 (09), added 0: the empty stack is stack 2; 00, 04.
+        self.dumps_version_2(
+            self.FIRST + "21 02 0d 05 01 1b  21 03 0d 00  21 04 0d 02  01 05 0d  21 06 0d 09 00  21 07 0d 00  21 08 0d 04",
+            TWO_FRAMES_LINE, "0 1 malloc size=2 address=0x1000 stack=0x100,0x100",
+            "0 1 malloc size=3 address=0x1000 stack=0x10000,0x100", "0 1 malloc size=4 address=0x1000 stack=0x100,0x100",
+            "0 1 malloc size=5 address=0x1000 stack=0x100,0x100", "0 1 malloc size=6 address=0x1000 stack=-",
+            "0 1 malloc size=7 address=0x1000 stack=0x10000,0x100", "0 1 malloc size=8 address=0x1000 stack=-",
+        )  # fmt: skip
+
+    def test_the_sixty_fifth_replaces_the_first(self):
+        # 63 more of the same frames (dropped 0, added 0: 01 00) are stacks 1 to 63; the next one, with 0x100 inside
+        # (added 1, code 1b), is stack 0 again. 7e is stack 63.
+        self.dumps_version_2(
+            self.FIRST + "21 02 0d 01 00 " * 63 + "21 03 0d 01 01 1b  21 04 0d 7e  21 05 0d 00",
+            TWO_FRAMES_LINE, *["0 1 malloc size=2 address=0x1000 stack=0x10000,0x100"] * 63,
+            "0 1 malloc size=3 address=0x1000 stack=0x100,0x10000,0x100",
+            "0 1 malloc size=4 address=0x1000 stack=0x10000,0x100",
+            "0 1 malloc size=5 address=0x1000 stack=0x100,0x10000,0x100",
+        )  # fmt: skip
+
+    def test_truncated_stacks_are_not_remembered(self):
+        # dropped 0, outer: (0 << 1 | 1) << 1 | 1 = 03; added 0, truncated 1, nothing outside changes. There is no
+        # stack 1. A reference to stack 0 is whole again.
+        lines = [TWO_FRAMES_LINE, "0 1 malloc size=2 address=0x1000 stack=0x10000,0x100,..."]
+        truncated = self.FIRST + "21 02 0d 03 00 01 00 00 "
+        self.dumps_version_2(truncated + "21 03 0d 02", *lines)
+        self.dumps_version_2(truncated + "21 03 0d 00", *lines, "0 1 malloc size=3 address=0x1000 stack=0x10000,0x100")
+
+    def test_a_number_of_no_stack_ends_the_chunk(self):
+        self.dumps_version_2(self.FIRST + "21 02 0d 02", TWO_FRAMES_LINE)
+        self.dumps_version_2(self.FIRST + "21 02 0d 80 01", TWO_FRAMES_LINE)  # 64
+
+    def test_thread_start_forgets(self):
+        # thread_start of 7 bytes: serial 2, tid 9, ticks 1000 = e8 07, stack 0 to 0, pointer 0: 7 bytes.
+        self.dumps_version_2(self.FIRST + "0f 01 07 02 09 e8 07 00 00 00  21 02 c0 04 00", TWO_FRAMES_LINE,
+                             "0 2 thread_start tid=9 stack=0x0-0x0 thread_pointer=0x0")  # fmt: skip
+
+
 class Stacks(Case):
     def test_frames_are_added_outer_first_and_kept(self):
         # Then: no STACK, the same stack. Then dropped 1 (value 2), added 1: code 1b is 0x100. Then dropped 2
@@ -475,7 +524,8 @@ class BadInput(Case):
         self.refused(b"#!/bin/sh\n" * 9000, "does not begin with")
         self.refused(bytes(65536), "never ready")
         self.refused(good[:65535], "cut short")
-        self.refused(header(0, version=2), "version 2")
+        self.refused(header(0, version=3), "version 3")
+        self.refused(header(0, version=0), "version 0")
         self.refused(header(0, byte_order=0x04030201), "byte order")
         self.refused(header(0, header_bytes=131072) + bytes(65536), "header_bytes")
         self.refused(header(0, info_offset=4104), "info_offset")

@@ -104,6 +104,7 @@ class Stream:
         self.frame_slots, self.frame_previous = [0] * 128, 0
         self.usable = {}
         self.frames, self.truncated = [], False
+        self.remembered, self.remembered_count = {}, 0
 
     # --- chunks
 
@@ -139,7 +140,8 @@ class Stream:
                 b"\x26\x05" + rest, b"\x52\x01\x80" + b"\x80" * 10,  # a free with a stack; a usable size too long
                 b"\x05\x04\x04\x10\x05", b"\x05\x05\x40\x10\x05",  # aligned by malloc, or to 2^64
                 b"\x08\x03\x10", b"\x09\x0a\x00\x10" + rest,  # outcome 3, entry 10
-                b"\x21\x08\x05" + leb(2 * (len(self.frames) + 1)) + b"\x00\x01",  # drops more than there is
+                b"\x21\x08\x05" + self.delta_head(len(self.frames) + 1, 0) + b"\x00\x01",  # drops more than there is
+                b"\x21\x08\x05" + self.no_stack_here() + b"\x00\x01",
                 b"\x0f\x05\x02\x01\x01\x06\x05\x06\x05",  # a sample that is too short
                 b"\x0f\x63" + leb(chunk.size) + rest,  # an extension longer than the chunk
             ))[:left]  # fmt: skip
@@ -242,9 +244,31 @@ class Stream:
         visible, truncated = real[base:], base > 0
         flag, field = 0, b""
         if visible != self.frames or truncated != self.truncated or self.random.random() < 0.02:
-            flag, field = STACK, self.stack_delta(visible, truncated)
+            flag, field = STACK, self.new_stack(visible, truncated)
         text = ",".join(f"0x{frame:x}" for frame in reversed(visible)) or "-"
         return flag, field, text + (",..." if truncated else "")
+
+    def delta_head(self, dropped, outer):
+        return leb(dropped << 1 | outer) if self.world.version == 1 else leb((dropped << 1 | outer) << 1 | 1)
+
+    def no_stack_here(self):
+        """What is no stack: in version 2 a reference to none, or beyond all."""
+        if self.world.version == 1:
+            return self.delta_head(len(self.frames) + 1, 1)
+        return leb(2 * (self.remembered_count if self.remembered_count < 64 else 64))
+
+    def new_stack(self, new, truncated):
+        """The field of a stack: a delta, which is then remembered, or a reference."""
+        if self.world.version > 1 and not truncated and self.random.random() < 0.9:
+            for number, frames in self.remembered.items():
+                if frames == new:
+                    self.frames, self.truncated = list(new), False
+                    return leb(number << 1)
+        field = self.stack_delta(new, truncated)
+        if not truncated:
+            self.remembered[self.remembered_count % 64] = list(new)
+            self.remembered_count += 1
+        return field
 
     def stack_delta(self, new, truncated):
         old = self.frames
@@ -269,7 +293,7 @@ class Stream:
             outer_dropped = self.random.randrange(len(old) + 1)
         dropped = len(old) - outer_dropped - kept
         added = new[outer_added + kept :]
-        data = leb(dropped << 1 | outer) + leb(len(added))
+        data = self.delta_head(dropped, outer) + leb(len(added))
         if outer:
             data += bytes([truncated]) + leb(outer_dropped) + leb(outer_added)
             data += b"".join([self.frame(frame) for frame in reversed(new[:outer_added])])
@@ -341,6 +365,7 @@ class World:
         self.sequences = []  # (items and runs, stream)
         self.alone = True
         self.roll = min(0.02, 20 / (options.events + 1))
+        self.version = options.version or random.Random(-options.seed - 1).choice((1, 2, 2, 2))
         self.depth_limit = self.random.choice((512, 512, 512, 64, 4096)) if options.with_truncated else 512
         self.code = [0x555555554000 + self.random.randrange(1 << 21) for _ in range(300)]
         self.code += [0x7F0000000000 + self.random.randrange(1 << 30) for _ in range(100)]
@@ -664,7 +689,7 @@ class World:
     def header(self, limit, exited):
         data = bytearray(GRANULE)
         clock = 2 if self.options.clock == "monotonic" else 1
-        struct.pack_into("=8s6I16s4I6Q", data, 0, b"memtrace", 0x01020304, 1, GRANULE, 4096, 4096, 8, b"run-id-of-trace!",
+        struct.pack_into("=8s6I16s4I6Q", data, 0, b"memtrace", 0x01020304, self.version, GRANULE, 4096, 4096, 8, b"run-id-of-trace!",
                          4001, 4000, 62, clock, START_TICKS, START_NS, 1_700_000_000_000_000_000, 0,
                          self.header_next, limit)  # fmt: skip
         struct.pack_into("=II", data, 168, self.depth_limit, 1)
@@ -768,6 +793,7 @@ def main():
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--events", type=int, default=2000)
     parser.add_argument("--threads", type=int, default=1)
+    parser.add_argument("--version", type=int, help="of the format; else the seed chooses")
     for kind in ("second-lanes", "realloc", "pool", "modules", "truncated"):
         parser.add_argument(f"--with-{kind}", action="store_true")
     parser.add_argument("--kill-at-byte", type=int, help="the file ends there; at least 65536")

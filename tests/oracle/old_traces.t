@@ -10,4 +10,5 @@ for packed in "$TESTS"/data/*.mtr.xz; do
     ok "$name: the oracle" cmp oracle.dump "$TESTS/data/$name.dump"
 done
 ok "there is one of version 1" [ -s version-1.mtr ]
+ok "there is one of version 2" [ -s version-2.mtr ]
 done_testing

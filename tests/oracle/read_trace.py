@@ -143,8 +143,8 @@ class Trace:
         header = {name: struct.unpack_from("=" + kind, head, at)[0] for at, kind, name in HEADER_FIELDS}
         if header["byte_order"] != 0x01020304:
             raise BadTrace(f"'{path}' was recorded on a machine of the other byte order; read it on such a one")
-        if header["version"] != 1:
-            raise BadTrace(f"'{path}' has version {header['version']} of the trace format, this reads version 1")
+        if header["version"] not in (1, 2):
+            raise BadTrace(f"'{path}' has version {header['version']} of the trace format, this reads versions 1 and 2")
         if header["header_bytes"] != GRANULE or header["info_offset"] != INFO_OFFSET:
             raise BadTrace(f"'{path}' is damaged: header_bytes is not 65536, or info_offset not 4096")
         self.counters = struct.unpack_from(f"={COUNTERS}Q", head, COUNTERS_OFFSET)
@@ -233,9 +233,12 @@ class StackDecoder:
     Frames are kept as text, outermost first: what is printed is joined from them only when it changed.
     """
 
-    __slots__ = ("frames", "truncated", "previous", "slots", "texts")
+    __slots__ = ("frames", "truncated", "previous", "slots", "texts", "references", "remembered", "count")
 
-    def __init__(self):
+    def __init__(self, references):
+        self.references = references
+        self.remembered = [None] * 64
+        self.count = 0
         self.frames = []
         self.truncated = False
         self.previous = 0
@@ -270,8 +273,25 @@ class StackDecoder:
         self.previous = previous
         return frames, at
 
-    def read_delta(self, buffer, at):
+    def read(self, buffer, at):
+        if not self.references:
+            return self.read_delta(buffer, at, 0)
+        first, after = read_leb(buffer, at)
+        if first & 1:
+            at = self.read_delta(buffer, at, 1)
+            if not self.truncated:
+                self.remembered[self.count % 64] = self.frames[:]
+                self.count += 1
+            return at
+        if first >> 1 >= 64 or self.remembered[first >> 1] is None:
+            raise Undecodable
+        self.frames = self.remembered[first >> 1][:]
+        self.truncated = False
+        return after
+
+    def read_delta(self, buffer, at, shift):
         dropped, at = read_leb(buffer, at)
+        dropped >>= shift
         added, at = read_leb(buffer, at)
         frames = self.frames
         outer_change = dropped & 1
@@ -366,15 +386,16 @@ def describe_extension(kind, payload):
 #   text       what follows NS and THREAD in the dump, or "" where nobody asked for it
 
 
-def chunk_events(buffer, base, thread, time, open_begins, outside, with_text):
+def chunk_events(buffer, base, thread, time, open_begins, outside, with_text, references):
     """Decode the records of one chunk. BUFFER: its bytes up to their latest end; BASE: its offset.
 
-    OPEN_BEGINS: the stream's open realloc_begins, innermost last; changed. Ends silently where the records
+    OPEN_BEGINS: the stream's open realloc_begins, innermost last; changed. REFERENCES: stacks may be references to
+    earlier ones, from version 2 on. Ends silently where the records
     end or the first does not decode. One long function on local variables: a call per field would double
     the time of a dump.
     """
     at = CHUNK_HEADER_BYTES
-    previous, slots, stack, stack_text = 0, [0] * 64, StackDecoder(), "-"
+    previous, slots, stack, stack_text = 0, [0] * 64, StackDecoder(references), "-"
     usable_requests, usable_sizes = [-1] * 256, [0] * 256
     try:
         while True:
@@ -397,7 +418,7 @@ def chunk_events(buffer, base, thread, time, open_begins, outside, with_text):
                 if kind == THREAD_START:
                     if not outside:
                         thread = detail
-                    previous, slots, stack, stack_text = 0, [0] * 64, StackDecoder(), "-"
+                    previous, slots, stack, stack_text = 0, [0] * 64, StackDecoder(references), "-"
                     usable_requests = [-1] * 256
                     open_begins.clear()
                 run_place = detail if kind == LANE_ENTRY else NO_PLACE if kind == THREAD_START else None
@@ -469,7 +490,7 @@ def chunk_events(buffer, base, thread, time, open_begins, outside, with_text):
                 if with_text and usable_requests[slot] == size:
                     known = f" usable={usable_sizes[slot]}"
             if first & STACK:
-                at = stack.read_delta(buffer, at)
+                at = stack.read(buffer, at)
                 if with_text:
                     stack_text = stack.text()
 
@@ -515,7 +536,7 @@ def stream_events(trace, stream, with_text):
         outside = chunk.kind == OUTSIDE
         yield from chunk_events(
             trace.record_bytes(chunk), chunk.offset, 0 if outside else chunk.thread, chunk.ticks,
-            open_begins, outside, with_text,
+            open_begins, outside, with_text, trace.header["version"] > 1,
         )  # fmt: skip
 
 

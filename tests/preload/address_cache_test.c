@@ -85,7 +85,9 @@ static void round_trip(unsigned shift, unsigned bits)
         address = next_address(address);
         uint8_t *end = encode_address(bytes, &cache, slots, address, shift, bits);
         assert_in_range(end - bytes, 1, 12);
-        assert_int_equal(*end, 0xee);
+        for (int behind = 0; behind < 3; behind++) /* set to zero, or not touched */
+            assert_true(end[behind] == 0 || end[behind] == 0xee);
+        assert_int_equal(end[3], 0xee);
         for (const uint8_t *cut = bytes; cut < end; cut++) { /* no prefix of a code is a code */
             struct decoder copy = decoder;
             const uint8_t *at = bytes;

@@ -14,6 +14,7 @@
 #include <cmocka.h>
 
 #include "hot/unwind.h"
+#include "unwind_frames.h"
 
 static unsigned reasons[UNWIND_END_COUNT];
 
@@ -28,14 +29,24 @@ void slow_module_seen(uint64_t address, const struct dl_find_object *found)
 }
 
 static uint64_t ours[1000], theirs[1000];
-static struct unwind_outcome our_outcome, their_outcome;
+static struct unwound our_outcome, their_outcome;
 static struct unwind_thread thread;
+static struct unwind_frame memory[5 * 1000 + 2048];
+
+static struct unwound libunwind_frames(const struct unwind_registers *from, uint32_t max)
+{
+    enum unwind_end ended;
+    uint32_t depth = libunwind_stack(from, theirs, max, &ended);
+    return (struct unwound){
+        .depth = depth, .truncated = ended == UNWIND_DEPTH_LIMIT, .ended = (uint8_t)ended};
+}
 
 static __attribute__((noinline)) void hook(uint32_t max)
 {
     struct unwind_registers from = frame_of_caller();
-    unwind_stack(&thread, &from, ours, max, &our_outcome);
-    libunwind_stack(&thread, &from, theirs, max, &their_outcome);
+    if (!thread.arena) unwind_remember(&thread, memory, 1000);
+    our_outcome = unwind_frames(&thread, &from, ours, max, true);
+    their_outcome = libunwind_frames(&from, max);
 }
 
 static __attribute__((noinline)) void descend(unsigned depth, uint32_t max)
@@ -98,7 +109,7 @@ static void test_unreachable_caller(void **state)
     struct unwind_registers from = frame_of_caller();
     (void)state;
     from.sp += 8;
-    libunwind_stack(&thread, &from, theirs, 1000, &their_outcome);
+    their_outcome = libunwind_frames(&from, 1000);
     assert_int_equal(their_outcome.depth, 1);
     assert_int_equal(theirs[0], from.pc);
     assert_int_equal(their_outcome.ended, UNWIND_NO_CFI);

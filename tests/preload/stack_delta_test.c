@@ -59,37 +59,6 @@ static void change(struct stack *stack, uint32_t limit)
     stack->depth = kept + added;
 }
 
-static void complete(void **state)
-{
-    (void)state;
-    static struct stack previous, current, result;
-    previous.depth = 0;
-    for (int i = 0; i < 100000; i++) {
-        current = previous;
-        change(&current, 200);
-        struct stack_delta delta =
-            stack_delta_complete(previous.frames, previous.depth, current.frames, current.depth);
-        assert_int_equal(delta.outer_dropped + delta.outer_added, 0);
-        apply(&previous, &current, &delta, &result);
-        assert_equal(&result, &current);
-        previous = current;
-    }
-}
-
-/* What is the same is not written. */
-static void shared_outer_frames(void **state)
-{
-    (void)state;
-    uint64_t previous[] = {1, 2, 3, 4, 5}, current[] = {9, 8, 3, 4, 5};
-    struct stack_delta delta = stack_delta_complete(previous, 5, current, 5);
-    assert_int_equal(delta.dropped, 2);
-    assert_int_equal(delta.added, 2);
-    delta = stack_delta_complete(previous, 5, previous, 5);
-    assert_int_equal(delta.dropped + delta.added, 0);
-    delta = stack_delta_complete(previous, 0, current, 5);
-    assert_int_equal(delta.added, 5);
-}
-
 /* Both cut at LIMIT, of a deeper true stack that changes at its inner end. */
 static void cut(struct stack *stack, const struct stack *whole, uint32_t limit)
 {
@@ -139,8 +108,6 @@ static void recursion_goes_deeper(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(complete),
-        cmocka_unit_test(shared_outer_frames),
         cmocka_unit_test(truncated),
         cmocka_unit_test(recursion_goes_deeper),
     };

@@ -131,6 +131,11 @@ def main(text_path, header_path):
     text.number("TRACE_USABLE_CACHE_BITS", r"slot\(size\) = the top (\d+) bits")
     text.number("TRACE_BLOCK_CACHE_SHIFT", r"with s = (\d+) for blocks")
     text.number("TRACE_FRAME_CACHE_SHIFT", r"for blocks, (\d+) for return addresses")
+    text.number("TRACE_OLDEST_VERSION", r"refuses what is neither this nor (\d+)")
+    text.equal("TRACE_REMEMBERED_STACKS", text.find(r"remembered\* stack v >> 1 \(0 to (\d+)\)") + " + 1")
+    text.equal("TRACE_DELTA", "1u << " + text.find(r"if\s+bit (\d) of v is 0"))
+    text.equal("TRACE_DELTA_SHIFT", text.find(r"dropped = v >> (\d); bit"))
+    text.equal("TRACE_DELTA_OUTER", "1u << " + text.find(r"dropped = v >> \d; bit (\d): an outer"))
     for flag in ("TIMED", "STACK", "USABLE", "POOL"):
         text.number("TRACE_" + flag, rf"(0x\w+) {flag}")
     text.equal("TRACE_OPERATION_MASK", f"(1u << ({text.find(r'operation in bits 0-(.)')} + 1)) - 1")

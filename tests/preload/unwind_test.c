@@ -32,6 +32,7 @@ static long counted_syscall(long number, long a, long b, long c, long d, long e,
 #include "../../preload/slow/module_find.c"
 #include "../../preload/slow/rule_cache.c"
 #include "../../preload/slow/stack_range.c"
+#include "unwind_frames.h"
 
 static uint64_t find(uint64_t key)
 {
@@ -208,53 +209,58 @@ static void test_readable_beyond_file(void **state)
 
 static uint64_t frames[4096];
 
-static __attribute__((noinline)) struct unwind_outcome walk_from_here(struct unwind_thread *thread,
-                                                                      uint32_t max)
+static struct unwind_frame remembered[5 * 4096];
+static bool reuse;
+
+static void begin(struct unwind_thread *thread, bool with_reuse)
 {
-    struct unwind_registers from = frame_of_caller();
-    struct unwind_outcome outcome;
-    unwind_stack(thread, &from, frames, max, &outcome);
-    return outcome;
+    *thread = (struct unwind_thread){0};
+    unwind_remember(thread, remembered, 4096);
+    reuse = with_reuse;
 }
 
-static __attribute__((noinline)) struct unwind_outcome walk_deep(struct unwind_thread *thread, uint32_t max,
-                                                                 unsigned depth)
+static __attribute__((noinline)) struct unwound walk_from_here(struct unwind_thread *thread, uint32_t max)
+{
+    struct unwind_registers from = frame_of_caller();
+    return unwind_frames(thread, &from, frames, max, reuse);
+}
+
+static __attribute__((noinline)) struct unwound walk_deep(struct unwind_thread *thread, uint32_t max,
+                                                          unsigned depth)
 {
     volatile unsigned keep = depth;
-    struct unwind_outcome outcome = depth ? walk_deep(thread, max, depth - 1) : walk_from_here(thread, max);
+    struct unwound outcome = depth ? walk_deep(thread, max, depth - 1) : walk_from_here(thread, max);
     keep++;
     return outcome;
 }
 
-static struct unwind_frame remembered[2 * 4096];
-
-static void check_depth_limit(struct unwind_thread thread)
+static void check_depth_limit(bool with_reuse)
 {
-    struct unwind_outcome all = walk_deep(&thread, 4096, 100);
+    struct unwind_thread thread;
+    begin(&thread, with_reuse);
+    struct unwound all = walk_deep(&thread, 4096, 100);
     assert_int_equal(all.ended, UNWIND_OUTERMOST);
     assert_true(all.depth > 100);
     assert_false(all.truncated);
-    struct unwind_outcome exact = walk_deep(&thread, all.depth, 100);
+    struct unwound exact = walk_deep(&thread, all.depth, 100);
     assert_int_equal(exact.depth, all.depth);
     assert_false(exact.truncated);
     unsigned before = reasons[UNWIND_DEPTH_LIMIT];
-    struct unwind_outcome less = walk_deep(&thread, all.depth - 1, 100);
+    struct unwound less = walk_deep(&thread, all.depth - 1, 100);
     assert_int_equal(less.depth, all.depth - 1);
     assert_true(less.truncated);
     assert_int_equal(less.ended, UNWIND_DEPTH_LIMIT);
     assert_int_equal(reasons[UNWIND_DEPTH_LIMIT], before + 1);
-    struct unwind_outcome one = walk_deep(&thread, 1, 100);
+    struct unwound one = walk_deep(&thread, 1, 100);
     assert_int_equal(one.depth, 1);
     assert_true(one.truncated);
 }
 
 static void test_depth_limit(void **state)
 {
-    struct unwind_thread thread = {0};
     (void)state;
-    check_depth_limit(thread);
-    unwind_remember(&thread, remembered, 4096);
-    check_depth_limit(thread);
+    check_depth_limit(false);
+    check_depth_limit(true);
 }
 
 static __attribute__((noinline)) void walk_many(struct unwind_thread *thread)
@@ -263,8 +269,10 @@ static __attribute__((noinline)) void walk_many(struct unwind_thread *thread)
         walk_deep(thread, 4096, i);
 }
 
-static void check_no_system_call(struct unwind_thread thread)
+static void check_no_system_call(bool with_reuse)
 {
+    struct unwind_thread thread;
+    begin(&thread, with_reuse);
     long before = 0, made = 0;
     unwind_flush();
     /* One call in a loop: a second call would be a new return address. */
@@ -283,43 +291,44 @@ static void check_no_system_call(struct unwind_thread thread)
 
 static void test_no_system_call_in_steady_state(void **state)
 {
-    struct unwind_thread thread = {0};
     (void)state;
-    check_no_system_call(thread);
-    unwind_remember(&thread, remembered, 4096);
-    check_no_system_call(thread);
+    check_no_system_call(false);
+    check_no_system_call(true);
 }
 
 /* The same stack again and again is remembered as a whole; after a flush it is walked by new rules. */
 static void test_reuse(void **state)
 {
-    struct unwind_thread thread = {0};
+    struct unwind_thread thread;
     unsigned seen = 0, made[4];
+    uint64_t kept = 0;
     (void)state;
-    unwind_remember(&thread, remembered, 4096);
+    begin(&thread, true);
     for (volatile unsigned i = 0; i < 4; i++) {
         if (i == 2) unwind_flush();
         seen = modules_seen;
         walk_deep(&thread, 4096, 60);
         made[i] = modules_seen - seen;
-        if (i == 1) assert_int_equal(remembered[0].pc, frames[thread.remembered_count - 1]);
+        if (i == 1) assert_int_equal(kept, thread.arena_next); /* found, not walked */
+        kept = thread.arena_next;
     }
     assert_int_equal(made[1], 0);
     assert_true(made[2] > 4);
     assert_int_equal(made[3], 0);
     /* A limit below what is remembered cuts in the remembered part. */
-    struct unwind_outcome all = walk_deep(&thread, 4096, 61), cut = walk_deep(&thread, 30, 61);
+    struct unwound all = walk_deep(&thread, 4096, 61), cut = walk_deep(&thread, 30, 61);
     assert_true(all.depth > 60 && cut.depth == 30 && cut.truncated);
 }
 
 /* The registers that code without CFI may leave: any of them must do no harm. */
 static void test_garbage_registers(void **state)
 {
-    struct unwind_thread thread = {0};
-    struct unwind_outcome outcome;
+    struct unwind_thread thread;
+    struct unwound outcome;
     static const uint8_t code_without_cfi[16];
     uint64_t random = 1, here = (uint64_t)__builtin_frame_address(0);
     (void)state;
+    begin(&thread, true);
     for (unsigned i = 0; i < 20000; i++) {
         random = random * 6364136223846793005ull + 1442695040888963407ull;
         uint64_t near = here + (random >> 40) % 65536 - 8192, any = random ^ random >> 29;
@@ -327,7 +336,7 @@ static void test_garbage_registers(void **state)
                                         .sp = here + 16,
                                         .bp = i % 2 ? near & (i % 4 == 1 ? -8ull : -1ull) : any};
         if (i % 5 == 0) from.pc = (uint64_t)&walk_deep + any % 4096; /* rules that expect other registers */
-        unwind_stack(&thread, &from, frames, 64, &outcome);
+        outcome = unwind_frames(&thread, &from, frames, 64, i & 64);
         assert_in_range(outcome.depth, 1, 64);
         assert_int_equal(frames[0], from.pc);
     }
@@ -359,7 +368,8 @@ static __attribute__((noinline)) uint64_t painted_use(const struct painted *pain
 static void *measure_stack(void *argument)
 {
     struct painted *painted = argument;
-    struct unwind_thread thread = {0};
+    static struct unwind_thread thread;
+    begin(&thread, true);
     unwind_flush();
     for (volatile unsigned i = 0; i < 2; i++) /* one call: a second one would be a new return address */
         painted->used[i] = painted_use(painted, &thread);

@@ -28,6 +28,7 @@
 #include "../../preload/slow/module_find.c"
 #include "../../preload/slow/rule_cache.c"
 #include "../../preload/slow/stack_range.c"
+#include "../lib/unwind_frames.h"
 
 #define HOOK __attribute__((visibility("default")))
 
@@ -74,7 +75,7 @@ struct compare_thread {
     uint64_t theirs[FRAMES_MAX + 1];
     uint32_t their_depth;
     bool their_signal;
-    struct unwind_frame remembered[2 * FRAMES_MAX];
+    uint8_t remembered[sizeof(struct unwind_frame) * 5 * FRAMES_MAX];
     uint8_t stack[ORACLE_STACK_BYTES] __attribute__((aligned(64)));
 };
 
@@ -122,7 +123,7 @@ static void describe_frame(const char *which, uint32_t i, uint64_t address)
         say("    %s[%u] %#lx\n", which, i, (unsigned long)address);
 }
 
-static void describe(const struct compare_thread *self, const struct unwind_outcome *outcome, uint32_t same)
+static void describe(const struct compare_thread *self, const struct unwound *outcome, uint32_t same)
 {
     static unsigned described;
     if (__atomic_fetch_add(&described, 1, __ATOMIC_RELAXED) >= 20) return;
@@ -169,8 +170,8 @@ static void call_on_stack(void (*walk)(struct compare_thread *), struct compare_
 
 static void compare(struct compare_thread *self)
 {
-    struct unwind_outcome outcome;
-    unwind_stack(&self->unwind, &self->from, self->ours, compare_depth, &outcome);
+    const struct unwound outcome =
+        unwind_frames(&self->unwind, &self->from, self->ours, compare_depth, reuse);
     oracle_getcontext(&self->context);
     call_on_stack(oracle_walk, self, self->stack + sizeof self->stack);
     uint32_t shorter = outcome.depth < self->their_depth ? outcome.depth : self->their_depth;
@@ -235,7 +236,7 @@ static void take(struct unwind_registers from)
             thread_self = mmap(NULL, sizeof *thread_self, PROT_READ | PROT_WRITE,
                                MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
         if (thread_self == MAP_FAILED) abort();
-        if (reuse && !thread_self->unwind.remembered)
+        if (!thread_self->unwind.arena)
             unwind_remember(&thread_self->unwind, thread_self->remembered, FRAMES_MAX);
         thread_self->from = from;
         compare(thread_self);

@@ -14,7 +14,8 @@
 
 #define TRACE_MAGIC              "memtrace" /* 8 bytes, no terminator; stored last when the header is ready */
 #define TRACE_BYTE_ORDER         0x01020304u
-#define TRACE_VERSION            1u
+#define TRACE_VERSION            2u
+#define TRACE_OLDEST_VERSION     1u     /* that is still read: it has no stack references */
 #define TRACE_HEADER_BYTES       65536u /* first chunk begins here; chunks begin at multiples of this */
 #define TRACE_INFO_OFFSET        4096u  /* info records, up to TRACE_HEADER_BYTES */
 #define TRACE_CHUNK_ALIGNMENT    65536u
@@ -241,6 +242,13 @@ enum trace_mark_kind {
 #define TRACE_FRAME_CACHE_BITS  7 /* return addresses: 128 slots, hashed by address */
 #define TRACE_FRAME_CACHE_SHIFT 0
 #define TRACE_USABLE_CACHE_BITS 8 /* requested size -> usable size: 256 slots */
+
+/* Stacks: how the first LEB128 of one is read, from version 2 on. Without TRACE_DELTA its other bits are the
+ * number of a remembered stack. */
+#define TRACE_DELTA             1u
+#define TRACE_DELTA_OUTER       2u
+#define TRACE_DELTA_SHIFT       2
+#define TRACE_REMEMBERED_STACKS 64u
 #define TRACE_GOLDEN_RATIO      0x9e3779b97f4a7c15u
 
 /* The slot of ADDRESS in a cache of 1 << BITS slots. */

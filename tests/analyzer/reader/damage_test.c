@@ -47,7 +47,7 @@ static struct builder all_records(void)
     builder_leb(&b, one, 64);
     builder_escape(&b, one, 64, 0x20000);
     /* an outer change: 1 frame of 1 dropped, 2 put outside, truncated */
-    builder_leb(&b, one, 0 << 1 | 1);
+    builder_leb(&b, one, 0 << TRACE_DELTA_SHIFT | TRACE_DELTA_OUTER | TRACE_DELTA);
     builder_leb(&b, one, 0);
     builder_u8(&b, one, 1);
     builder_leb(&b, one, 1);
