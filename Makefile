@@ -160,6 +160,12 @@ check-kill: ## kill -9 a recorded program at 100 random moments: is every return
 check-hostile: ## every hostile program 20 times plain and recorded (some 20 minutes); HOSTILE_REPEATS=5, HOSTILE_CASES=PATTERN
 	$(Q)HOSTILE_REPEATS=$(or $(HOSTILE_REPEATS),20) TIME_LIMIT=7200 $(MAKE) --no-print-directory check T=hostile
 
+check-stacks: ## are the recorder's stacks libunwind's? millions of them (build/check-stacks/agreement.csv)
+check-stacks: build test-programs
+	@rm -rf $(BUILD)/check-stacks && mkdir -p $(BUILD)/check-stacks
+	$(Q)cd $(BUILD)/check-stacks && BUILD='$(abspath $(BUILD))' LC_ALL=C.UTF-8 \
+	  python3 '$(CURDIR)/tests/preload/stack_agreement.py' --long --output agreement.csv
+
 check-asan: ## the analyzer's tests with the analyzer built with ASan and UBSan (build/asan)
 	$(Q)ASAN_OPTIONS=abort_on_error=1:$(ASAN_OPTIONS) UBSAN_OPTIONS=print_stacktrace=1:$(UBSAN_OPTIONS) \
 	  $(MAKE) --no-print-directory check BUILD=$(BUILD)/asan T='$(ASAN_TESTS)' EXCEPT='$(ASAN_EXCEPT)' \
@@ -288,6 +294,6 @@ clean: ## remove build/
 ifneq ($(MAKECMDGOALS),clean)
 include $(BUILD)/tests/rules.mk
 endif
-.PHONY: all build clean help check bench bench-recorder check-kill check-hostile check-asan check-fresh test-programs test-units deps deps-lint \
+.PHONY: all build clean help check bench bench-recorder check-kill check-stacks check-hostile check-asan check-fresh test-programs test-units deps deps-lint \
   deps-cross cross deps-bench demo docs-images format format-check lint lint-includes lint-hot lint-tidy lint-cppcheck install uninstall
 .SECONDARY: $(TEST_UNITS:.t=_test.o)
