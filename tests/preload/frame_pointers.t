@@ -53,4 +53,20 @@ if [ "$(uname -m)" = x86_64 ] && keeps; then
 else
     skip 6 "the program is for x86-64"
 fi
+
+# Programs that keep none, and whose rbp is anything: shorter stacks, no fault, nothing else.
+unchanged() {
+    "$@" >plain.out 2>plain.err
+    plain=$?
+    MEMTRACE_UNWINDER=frame-pointer record any.%n.%p.mtr "$@" >recorded.out 2>recorded.err
+    is "$? $(cat recorded.out recorded.err)" "$plain $(cat plain.out plain.err)" "${1##*/} runs the same"
+}
+for name in unwind_frames unwind_coroutines unwind_exceptions unwind_threads unwind_jit unwind_alternate_rbp; do
+    unchanged "$programs/$name"
+done
+unchanged perl -e 'my %h; $h{"k$_"} = [split /,/, "a,b,$_"] for 1 .. 5000; print scalar %h, sort { $a <=> $b } map { $_->[2] } values %h'
+unchanged sqlite3 :memory: 'create table t(a); with recursive c(x) as (select 1 union all select x + 1 from c where x < 3000)
+    insert into t select x from c; create index i on t(a); select sum(a), count(distinct a % 7) from t'
+PYTHONMALLOC=malloc unchanged /usr/bin/python3 -c 'import json, re; print(len(json.dumps([{"a": i} for i in range(3000)])))'
+is "$(find . -name 'any.*.mtr' -size +64k | wc -l | tr -d ' ')" 9 "... and each has a trace"
 done_testing
