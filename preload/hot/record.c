@@ -11,6 +11,7 @@
 #define RECORD_FRAME_BYTES 12u /* longest address code */
 
 _Static_assert(UNWIND_STACKS == TRACE_REMEMBERED_STACKS, "reader and writer remember the same");
+_Static_assert(1u << TRACE_FRAME_CACHE_BITS <= 128, "a slot is a LEB128 of one byte");
 
 static uint8_t *encode_time(struct lane *lane, uint8_t *at, uint64_t ticks)
 {
@@ -26,8 +27,15 @@ static inline uint8_t *encode_block(struct lane *lane, uint8_t *at, void *block)
                           TRACE_BLOCK_CACHE_BITS);
 }
 
+/* Return addresses are nearly all in the cache, unlike blocks: a branch that is guessed right. */
 static inline uint8_t *encode_return(struct lane *lane, uint8_t *at, uint64_t address)
 {
+    unsigned slot = trace_cache_slot(address, TRACE_FRAME_CACHE_SHIFT, TRACE_FRAME_CACHE_BITS);
+    if (likely(lane->return_slots[slot] == address)) {
+        lane->returns.previous = address;
+        *at = (uint8_t)slot;
+        return at + 1;
+    }
     return encode_address(at, &lane->returns, lane->return_slots, address, TRACE_FRAME_CACHE_SHIFT,
                           TRACE_FRAME_CACHE_BITS);
 }
@@ -103,8 +111,10 @@ static inline uint8_t *encode_complete(struct lane *lane, uint8_t *at, const str
     if (common == depth && common == lane->depth && stack->reusable != depth) return NULL;
     at = encode_uleb128(at, (uint64_t)(lane->depth - common) << TRACE_DELTA_SHIFT | TRACE_DELTA);
     at = encode_uleb128(at, depth - common);
-    for (; common < depth; common++)
-        at = encode_return(lane, at, unwind_frame_pc(unwind, stack, common));
+    for (; common < stack->kept; common++)
+        at = encode_return(lane, at, previous[common].pc);
+    for (uint32_t left = depth - common; left-- > 0;)
+        at = encode_return(lane, at, unwind->fresh[left].pc);
     return at;
 }
 
