@@ -6,7 +6,7 @@
  * It is stretched from its lower end, never by looking from the stack pointer upwards: on a foreign stack (a
  * coroutine's, a signal's) that would run through whatever mappings lie in between, whereas the way down
  * stops at the guard page. Foreign stacks are asked about page by page, in every walk anew: nobody says when
- * one is unmapped. */
+ * one is unmapped. The same holds for the thread's own stack while it runs on another. */
 #include "slow/stack_range.h"
 
 #include <sys/auxv.h>
@@ -136,12 +136,15 @@ void stack_window_open(struct unwind_thread *thread, struct stack_window *window
 
 bool stack_window_move(const struct unwind_thread *thread, struct stack_window *window, uint64_t address)
 {
+    uint64_t page = page_floor(address);
+    /* A walk that comes here began on another stack: this thread may have left its own for good and unmapped
+     * or protected it since it was verified. So it is asked about again, at once where all of it is there. */
     if (address >= thread->verified_low && address < thread->stack_high &&
-        thread->stack_high - address >= 8) {
-        window_set_own(window, thread);
+        thread->stack_high - address >= 8 && memory_readable(page, thread->stack_high - page)) {
+        window->low = page;
+        window->span = thread->stack_high - page - 8;
         return true;
     }
-    uint64_t page = page_floor(address);
     if (!memory_readable(page, page_bytes)) return false;
     if (page == window->low + window->span + 8) {
         window->span += page_bytes; /* the next page of the same stack */

@@ -316,6 +316,8 @@ modes("stacks", "hostile_stacks", [
     ("at_the_edge", "the top of a mapping behind which there is none", {"blocks": {885: 170}, "libunwind": True}),
     ("guarded_array", "a stack in an array of the stack's own, between guard pages", {"blocks": {885: 1500}, "libunwind": True}),
     ("guarded_array_thread", "the same in a thread", {"blocks": {885: 1500}}),
+    ("left_for_good", "a stack that is left for good and protected", {"blocks": {777: 20000, 885: 110, 886: 0}, "libunwind": True}),
+    ("left_for_good_thread", "or unmapped, a thread's", {"blocks": {777: 20000, 885: 110, 886: 0}, "libunwind": True}),
     ("generated_code", "code without a table, and frame pointers that are none", {"blocks": {885: 3300}, "libunwind": True}),
     ("generated_code_thread", "the same in a thread", {"blocks": {885: 3300}}),
     ("coroutines_mapped", "800 coroutines by makecontext, their stacks unmapped", {"blocks": {885: 32000, 886: 32000}, "libunwind": True}),

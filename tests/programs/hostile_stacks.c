@@ -166,6 +166,79 @@ static int guarded_array_thread(void)
     return (int)(uintptr_t)result;
 }
 
+/* For good: the thread goes on on another stack, and of its own nothing can be read any more, where the frame
+ * pointers of the new one still lead. */
+void leave_stack(void *stack_top, void (*function)(void));
+__asm__(".text\n"
+        ".type leave_stack, @function\n"
+        "leave_stack:\n\t"
+        ".cfi_startproc\n\t"
+        "push %rbp\n\t"
+        ".cfi_def_cfa_offset 16\n\t"
+        ".cfi_offset %rbp, -16\n\t"
+        "mov %rsp, %rbp\n\t"
+        ".cfi_def_cfa_register %rbp\n\t"
+        "mov %rdi, %rsp\n\t"
+        "call *%rsi\n\t"
+        "leave\n\t"
+        "ret\n\t"
+        ".cfi_endproc\n"
+        ".size leave_stack, . - leave_stack");
+
+static uintptr_t left_low, left_high;
+static bool left_unmapped;
+
+static void stay_away(void)
+{
+    void *left = (void *)left_low;
+    size_t bytes = left_high - left_low;
+    if ((left_unmapped ? munmap(left, bytes) : mprotect(left, bytes, PROT_NONE)) != 0) _exit(66);
+    allocate(100, 885);
+    exit(work());
+}
+
+__attribute__((noinline)) static void leave_own(unsigned depth)
+{
+    char room[10000];
+    memset(room, (int)depth, 64);
+    __asm__ volatile("" : : "r"(room) : "memory");
+    if (depth > 0) {
+        leave_own(depth - 1);
+    } else {
+        char *stack = stack_map();
+        left_low = (uintptr_t)__builtin_frame_address(0) & ~4095ul;
+        allocate(10, 885); /* the stack is known as far as here */
+        leave_stack(stack + STACK_BYTES - 64, stay_away);
+    }
+    allocate(1, 886);
+    __asm__ volatile("" : : "r"(room) : "memory");
+}
+
+/* The initial stack: all but the page of arguments and environment. The kernel would let it grow again into
+ * what was unmapped. */
+static int left_for_good(void)
+{
+    left_high = (uintptr_t)__builtin_frame_address(0) & ~4095ul;
+    leave_own(20);
+    return 67;
+}
+
+static void *left_by_thread(void *argument)
+{
+    left_high = (uintptr_t)__builtin_frame_address(0) & ~4095ul; /* its descriptor lies above */
+    left_unmapped = true;
+    leave_own(20);
+    return argument;
+}
+
+static int left_for_good_thread(void)
+{
+    pthread_t thread;
+    pthread_create(&thread, NULL, left_by_thread, NULL);
+    pthread_join(thread, NULL);
+    return 67;
+}
+
 /* --- Code that no table describes ------------------------------------------------------------------------
  */
 
@@ -344,6 +417,8 @@ int main(int argc, char **argv)
         {"at_the_edge", at_the_edge},
         {"guarded_array", guarded_array},
         {"guarded_array_thread", guarded_array_thread},
+        {"left_for_good", left_for_good},
+        {"left_for_good_thread", left_for_good_thread},
         {"generated_code", generated_code},
         {"generated_code_thread", generated_code_thread},
         {"coroutines_mapped", coroutines_mapped},
