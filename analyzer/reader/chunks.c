@@ -402,12 +402,16 @@ static void scan_chunk(struct chunk_table *table, uint32_t index)
     table->record_bytes += chunk->end - TRACE_CHUNK_HEADER_BYTES;
 }
 
-void chunk_examine(const uint8_t *bytes, uint64_t size, struct chunk_examined *examined)
+void chunk_examine(const uint8_t *bytes, uint64_t size, bool references, struct chunk_examined *examined)
 {
     struct chunk chunk = {.bytes = size, .limit = size, .end = TRACE_CHUNK_HEADER_BYTES, .next = CHUNK_NONE};
     struct chunk_stream stream = {0};
-    struct chunk_table table = {
-        .bytes = bytes, .chunks = &chunk, .count = 1, .streams = &stream, .stream_count = 1};
+    struct chunk_table table = {.bytes = bytes,
+                                .chunks = &chunk,
+                                .count = 1,
+                                .streams = &stream,
+                                .stream_count = 1,
+                                .references = references};
     struct trace_chunk header;
 
     memcpy(&header, bytes, sizeof(header));

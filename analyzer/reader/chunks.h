@@ -82,8 +82,9 @@ struct chunk_examined {
     uint64_t end;          /* as in struct chunk */
     bool damaged, notable; /* notable: modules or second-lane runs are among them */
 };
-/* Go through the records of the chunk in BYTES[0..SIZE), header included, SIZE at least that. */
-void chunk_examine(const uint8_t *bytes, uint64_t size, struct chunk_examined *examined);
+/* Go through the records of the chunk in BYTES[0..SIZE), header included, SIZE at least that. REFERENCES: as
+ * in struct chunk_table. */
+void chunk_examine(const uint8_t *bytes, uint64_t size, bool references, struct chunk_examined *examined);
 
 /* Before a chunk's bytes are read, and when they have been: the analyzer's memory does not grow with the
  * trace. */

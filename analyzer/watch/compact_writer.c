@@ -103,6 +103,9 @@ bool compact_writer_begin(struct compact_writer *writer, int fd, int level, cons
     struct compact_header header = {
         .byte_order = TRACE_BYTE_ORDER, .version = COMPACT_VERSION, .header_bytes = COMPACT_HEADER_BYTES};
     *writer = (struct compact_writer){.fd = fd, .level = level, .codec = block_codec_new()};
+    struct trace_header raw;
+    memcpy(&raw, front, sizeof raw);
+    writer->references = raw.version > TRACE_OLDEST_VERSION;
     memcpy(header.magic, COMPACT_MAGIC, sizeof header.magic);
     memcpy(header.run_id, run_id, sizeof header.run_id);
     header.crc = crc32_of(0, &header, offsetof(struct compact_header, crc));
@@ -121,7 +124,7 @@ static uint64_t without_zeros(const uint8_t *bytes, uint64_t size)
 /* What of a chunk has to be stored. Behind the last record nothing is part of the trace (a killed process
  * may have left half a record there), but where it ended at one that does not decode: then everything is
  * kept. */
-static struct compact_entry examine(const uint8_t *bytes, uint64_t size)
+static struct compact_entry examine(const uint8_t *bytes, uint64_t size, bool references)
 {
     struct compact_entry entry = {.end = TRACE_CHUNK_HEADER_BYTES};
     struct trace_chunk header;
@@ -133,7 +136,7 @@ static struct compact_entry examine(const uint8_t *bytes, uint64_t size)
     if (size < TRACE_CHUNK_HEADER_BYTES) size = TRACE_CHUNK_HEADER_BYTES;
     entry.stored_bytes = without_zeros(bytes, size);
     if (!known) return entry;
-    chunk_examine(bytes, size, &examined);
+    chunk_examine(bytes, size, references, &examined);
     entry.end = examined.end;
     entry.flags = (examined.damaged ? COMPACT_DAMAGED : 0) | (examined.notable ? COMPACT_NOTABLE : 0);
     if (!examined.damaged || entry.stored_bytes < entry.end) entry.stored_bytes = entry.end;
@@ -143,7 +146,7 @@ static struct compact_entry examine(const uint8_t *bytes, uint64_t size)
 bool compact_writer_add(struct compact_writer *writer, const uint8_t *bytes, uint64_t size)
 {
     if (writer->error != 0) return false;
-    struct compact_entry entry = examine(bytes, size);
+    struct compact_entry entry = examine(bytes, size, writer->references);
     if (writer->entry_count > 0 && writer->content_bytes + entry.stored_bytes > 2 * BLOCK_BYTES &&
         !compact_writer_flush(writer))
         return false;
