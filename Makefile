@@ -210,7 +210,7 @@ deps-bench: ## install what measurements are compared with, as far as this distr
 CROSS ?= aarch64-linux-gnu
 CROSS_BUILD = $(BUILD)/$(firstword $(subst -, ,$(CROSS)))
 CROSS_PROGRAMS := linked_list aligned failing realloc_chain fork_tree frame_pointers hostile_threads hostile_signals \
-  hostile_sandbox libreentrant_malloc.so
+  hostile_sandbox keeps_records libreentrant_malloc.so
 cross: ## build libmemtrace.so for aarch64 into build/aarch64 (make deps-cross); CROSS=riscv64-linux-gnu: for that
 	$(Q)$(MAKE) --no-print-directory CC=$(CROSS)-gcc BUILD=$(CROSS_BUILD) $(CROSS_BUILD)/libmemtrace.so \
 	  $(CROSS_PROGRAMS:%=$(CROSS_BUILD)/tests/programs/%)

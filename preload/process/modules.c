@@ -244,16 +244,15 @@ EXPORT int dlclose(void *handle)
 
 void slow_other_stack(struct lane *lane, const struct unwind_registers *from, struct unwind_outcome *outcome)
 {
+    if (recorder.unwinder == TRACE_UNWINDER_FRAME_POINTER) {
+        frame_pointers_stack(&lane->unwind, from, recorder.depth_limit, outcome);
+        return;
+    }
     int program_errno = errno;
     enum unwind_end ended;
     uint64_t *frames = lane->frames[0];
-    uint32_t depth;
-    if (recorder.unwinder == TRACE_UNWINDER_FRAME_POINTER) {
-        depth = frame_pointers_stack(&lane->unwind, from, frames, recorder.depth_limit, &ended);
-    } else {
-        depth = libunwind_stack(from, frames, recorder.depth_limit, &ended);
-        modules_notice(frames, depth);
-    }
+    uint32_t depth = libunwind_stack(from, frames, recorder.depth_limit, &ended);
+    modules_notice(frames, depth);
     for (uint32_t i = 0; i < depth; i++)
         lane->unwind.fresh[i] = (struct unwind_frame){.pc = frames[i]};
     *outcome = (struct unwind_outcome){

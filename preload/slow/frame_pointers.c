@@ -6,6 +6,7 @@
 #include "slow/frame_pointers.h"
 
 #include "find_object.h"
+#include "hot/unwind_rule.h"
 #include "machine.h"
 #include "slow/module_find.h"
 #include "slow/stack_range.h"
@@ -79,14 +80,23 @@ static inline bool leads_to_trampoline(uint64_t address)
     return learn(address);
 }
 
+/* What a record says of its frame, as a rule of CFI would: the caller's frame begins behind the record, which
+ * bp leads to. By it a stack that was walked here is remembered, and found again without a walk
+ * (unwind_find). */
+#define RECORD_RULE                                                                                          \
+    (RULE_DEFINED | (uint64_t)RULE_FRAME << RULE_KIND_SHIFT | RULE_CFA_FROM_BP |                             \
+     (uint64_t)RULE_BP_AT_CFA << RULE_BP_SHIFT |                                                             \
+     (uint64_t)(uint16_t)(-RECORD_BYTES / 8) << RULE_SLOT_SHIFT | RECORD_BYTES)
+
 /* A walk in progress. */
 struct chain {
     struct unwind_thread *thread;
     struct stack_window window;
-    uint64_t low;    /* the next record lies here or higher */
+    uint64_t low;    /* behind the record that led here: the next one lies here or higher */
     uint64_t record; /* where the frame that was reached has its record, if it has one */
     uint64_t inner;  /* the record that led there; 0: none did */
     uint64_t pc;
+    bool plain; /* every word so far is of the thread's own stack, and a record's */
 };
 
 static bool chain_may_read(struct chain *chain, uint64_t address)
@@ -103,8 +113,13 @@ static inline uint64_t word_at(uint64_t address)
     return *(const volatile uint64_t *)address;
 }
 
-/* To the caller. UNWIND_OUTERMOST: done, or there is none (then pc is 0). */
-static enum unwind_end chain_step(struct chain *chain)
+static inline bool may_be_code(uint64_t pc)
+{
+    return pc - 4096 < ARCH_ADDRESS_END - 4096;
+}
+
+/* To the caller, whatever it takes. UNWIND_OUTERMOST: done, or there is none (then pc is 0). */
+static __attribute__((noinline)) enum unwind_end step_any(struct chain *chain)
 {
     uint64_t record = chain->record;
     chain->pc = 0;
@@ -113,7 +128,8 @@ static enum unwind_end chain_step(struct chain *chain)
     if (record < chain->low) return UNWIND_NO_PROGRESS;
     if (!chain_may_read(chain, record) || !chain_may_read(chain, record + 8)) return UNWIND_UNMAPPED;
     uint64_t pc = frame_return_address(word_at(record + 8));
-    if (pc != 0 && (pc < 4096 || pc >= ARCH_ADDRESS_END)) return UNWIND_NO_CFI;
+    if (pc == 0) return UNWIND_OUTERMOST;
+    if (!may_be_code(pc)) return UNWIND_NO_CFI;
     chain->pc = pc;
     chain->record = word_at(record);
     chain->inner = record;
@@ -121,11 +137,28 @@ static enum unwind_end chain_step(struct chain *chain)
     return UNWIND_OUTERMOST;
 }
 
+/* The step that nearly all frames take. False: nothing was done, step_any knows. */
+static inline __attribute__((always_inline)) bool step_fast(struct chain *chain)
+{
+    uint64_t record = chain->record, window_low = chain->window.low;
+    if (__builtin_expect(record < chain->low || record - window_low > chain->window.span - 8 || record & 7,
+                         0))
+        return false;
+    uint64_t pc = frame_return_address(word_at(record + 8));
+    if (__builtin_expect(!may_be_code(pc), 0)) return false;
+    chain->pc = pc;
+    chain->record = word_at(record);
+    chain->inner = record;
+    chain->low = record + RECORD_BYTES;
+    return true;
+}
+
 /* From a signal's trampoline to what was interrupted, on whatever stack that was. False: the interrupted
  * registers are not where they should be; the chain goes on without them, and a frame is missing. */
-static bool chain_interrupted(struct chain *chain)
+static __attribute__((noinline)) bool chain_interrupted(struct chain *chain)
 {
     uint64_t inner = chain->inner, context = frame_signal_context(inner, chain->record);
+    chain->plain = false;
     if (inner == 0 || context & 7) return false;
     uint64_t bp_address = frame_signal_bp(inner, chain->record);
     if (bp_address & 7 || !chain_may_read(chain, bp_address)) return false;
@@ -136,7 +169,7 @@ static bool chain_interrupted(struct chain *chain)
     uint64_t sp = word_at(context + FRAME_SIGNAL_SP);
     if (!chain_may_read(chain, context + FRAME_SIGNAL_PC)) return false;
     uint64_t pc = word_at(context + FRAME_SIGNAL_PC);
-    if (pc < 4096 || pc >= ARCH_ADDRESS_END) return false;
+    if (!may_be_code(pc)) return false;
     chain->pc = pc + 1; /* no call behind it: make "minus 1" lead to it */
     chain->record = bp;
     chain->inner = 0;
@@ -145,25 +178,40 @@ static bool chain_interrupted(struct chain *chain)
     return true;
 }
 
-uint32_t frame_pointers_stack(struct unwind_thread *thread, const struct unwind_registers *from,
-                              uint64_t *frames, uint32_t max, enum unwind_end *ended)
+/* Walk CHAIN into thread->fresh[0..MAX). Their number; *END: how it ended. */
+static uint32_t chain_walk(struct chain *chain, uint32_t max, enum unwind_end *end)
+{
+    struct unwind_frame *fresh = chain->thread->fresh;
+    uint32_t depth = 0;
+    for (;;) {
+        fresh[depth++] = (struct unwind_frame){
+            .pc = chain->pc, .sp = chain->low, .bp = chain->record, .bp_slot = RECORD_RULE};
+        bool trampoline = leads_to_trampoline(chain->pc);
+        if (__builtin_expect(!(trampoline && chain_interrupted(chain)), 1) && !step_fast(chain)) {
+            *end = step_any(chain);
+            if (*end != UNWIND_OUTERMOST || chain->pc == 0) return depth;
+        }
+        if (__builtin_expect(depth == max, 0)) {
+            *end = UNWIND_DEPTH_LIMIT;
+            return depth;
+        }
+    }
+}
+
+void frame_pointers_stack(struct unwind_thread *thread, const struct unwind_registers *from, uint32_t max,
+                          struct unwind_outcome *outcome)
 {
     struct chain chain = {.thread = thread, .low = from->sp, .record = from->bp, .pc = from->pc};
     enum unwind_end end = UNWIND_OUTERMOST;
-    uint32_t depth = 0;
+    uint64_t generation = __atomic_load_n(&rule_cache.generation, __ATOMIC_RELAXED);
     stack_window_open(thread, &chain.window, from->sp);
-    for (;;) {
-        frames[depth++] = chain.pc;
-        if (!(leads_to_trampoline(chain.pc) && chain_interrupted(&chain))) {
-            end = chain_step(&chain);
-            if (end != UNWIND_OUTERMOST || chain.pc == 0) break;
-        }
-        if (depth == max) {
-            end = UNWIND_DEPTH_LIMIT;
-            break;
-        }
-    }
-    *ended = end;
+    chain.plain = chain.window.low == thread->verified_low;
+    uint32_t depth = chain_walk(&chain, max, &end);
+    bool whole = chain.plain && end == UNWIND_OUTERMOST && chain.record == 0;
+    *outcome = (struct unwind_outcome){.walked = depth,
+                                       .reusable = whole ? depth : 0,
+                                       .generation = generation,
+                                       .truncated = end == UNWIND_DEPTH_LIMIT,
+                                       .ended = (uint8_t)end};
     if (end != UNWIND_OUTERMOST) recorder_count(end);
-    return depth;
 }

@@ -63,13 +63,25 @@ for name in linked_list aligned failing realloc_chain; do
         json_field allocated_bytes <metrics) failed=$(json_field failed_allocations <metrics)" "$(cat said)" \
         "$name: counted as it counted itself"
 done
-readers_agree linked_list.mtr "both readers print the same"
 like "$("$memtrace" flame --value allocations linked_list.mtr)" \
     '^_start;[^;]*;[^;]*;main;list_build;node_new;counted_malloc [0-9]+$' "stacks lead from _start to the allocation"
 header=$(python3 "$TESTS/oracle/read_trace.py" header linked_list.mtr)
 like "$header" '^machine=183$' "the header says the machine"
 like "$header" '^clock_kind=3$' "... its clock"
 like "$header" '^unwinder=3$' "... and how stacks were walked"
+# The same program here: the same stacks but for the C library's frames and the trampoline's name, those that are found
+# again without a walk, too.
+stacks() {
+    "$memtrace" flame --value allocations "$1" |
+        sed 's/^.*;\(main;\)/\1/; s/^.*;\(in_thread;\)/\1/; s/interrupted;[^;]*;handler/interrupted;-;handler/' |
+        grep -E ';allocate [0-9]+$' | sort
+}
+emulated there.mtr "$programs/keeps_records"
+record here.mtr "$BUILD/tests/programs/keeps_records"
+is "$(stacks there.mtr)" "$(stacks here.mtr)" "every stack is the one that it is on this machine"
+ok "... some hundreds of them" [ "$(stacks there.mtr | wc -l)" -ge 200 ]
+like "$(stacks there.mtr)" '^main;interrupted;-;handler;odd;even;allocate ' "... with what a signal interrupted"
+readers_agree there.mtr "both readers print the same"
 emulated threads.mtr "$programs/hostile_threads" sixty_four
 is "$("$memtrace" dump threads.mtr | grep -c ' malloc size=807 ')" 128000 "64 threads: every block"
 is "$(metric frees_of_unknown_blocks threads.mtr) $(metric events_lost threads.mtr) $(metric complete threads.mtr)" \

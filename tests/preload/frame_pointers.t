@@ -5,45 +5,18 @@
 
 ok "the walk is libgcc's, and ends where records do" "$programs/frame_pointers"
 
-cat >keeps.c <<'END'
-#include <pthread.h>
-#include <signal.h>
-#include <stdlib.h>
-void *volatile kept;
-static __attribute__((noinline)) void allocate(unsigned size) { kept = malloc(size); free(kept); kept = NULL; }
-static __attribute__((noinline)) void odd(unsigned n);
-static __attribute__((noinline)) void even(unsigned n) { allocate(n + 1); if (n) odd(n - 1); kept = NULL; }
-static __attribute__((noinline)) void odd(unsigned n) { allocate(n + 1); if (n) even(n - 1); kept = NULL; }
-static void *in_thread(void *argument) { even(30); return argument; }
-static void handler(int number) { (void)number; odd(3); }
-static __attribute__((noinline)) void interrupted(void) { __asm__ volatile("syscall" : : "a"(200L), "D"(gettid()), "S"(10L) : "rcx", "r11", "memory"); kept = NULL; }
-int main(void)
-{
-    pthread_t thread;
-    for (unsigned i = 0; i < 100; i++) even(i);
-    even(700);
-    pthread_create(&thread, NULL, in_thread, NULL);
-    pthread_join(thread, NULL);
-    signal(SIGUSR1, handler);
-    interrupted();
-    return 0;
-}
-END
-keeps() {
-    # 200, 10: tkill, SIGUSR1
-    gcc -D_GNU_SOURCE -include unistd.h -O1 -g -fno-omit-frame-pointer -fno-optimize-sibling-calls keeps.c -o keeps -pthread
-}
-# The C library's own frames, which keep no records, lie outside of main and of the thread's first function; or inside,
-# where it allocates itself.
+# stacks TRACE: those of the program's own allocations. The C library's frames, which keep no records on x86-64, lie
+# outside of main and of the thread's first function.
 stacks() {
-    "$memtrace" flame --value allocations "$1" | sed 's/^.*;\(main;\)/\1/; s/^.*;\(in_thread;\)/\1/' | grep -E ';allocate [0-9]+$' | sort
+    "$memtrace" flame --value allocations "$1" | sed 's/^.*;\(main;\)/\1/; s/^.*;\(in_thread;\)/\1/' |
+        grep -E ';allocate [0-9]+$' | sort
 }
 header() {
     python3 "$TESTS/oracle/read_trace.py" header "$2" | sed -n "s/^$1=//p"
 }
-if [ "$(uname -m)" = x86_64 ] && keeps; then
-    MEMTRACE_UNWINDER=cfi record cfi.mtr ./keeps
-    MEMTRACE_UNWINDER=frame-pointer record records.mtr ./keeps
+if [ "$(uname -m)" = x86_64 ]; then
+    MEMTRACE_UNWINDER=cfi record cfi.mtr "$programs/keeps_records"
+    MEMTRACE_UNWINDER=frame-pointer record records.mtr "$programs/keeps_records"
     is "$(header unwinder cfi.mtr) $(header unwinder records.mtr)" "1 3" "MEMTRACE_UNWINDER: the header says which"
     is "$(stacks records.mtr)" "$(stacks cfi.mtr)" "every stack up to main, or to a thread's function, is the default's"
     ok "... some hundreds of them" [ "$(stacks records.mtr | wc -l)" -ge 200 ]
@@ -51,7 +24,7 @@ if [ "$(uname -m)" = x86_64 ] && keeps; then
     like "$(stacks records.mtr)" '^\[truncated\];' "... and one cut by the depth limit"
     readers_agree records.mtr "both readers print the same"
 else
-    skip 6 "the program is for x86-64"
+    skip 6 "both unwinders are there on x86-64"
 fi
 
 # Programs that keep none, and whose rbp is anything: shorter stacks, no fault, nothing else.

@@ -41,9 +41,24 @@ static long honest_syscall(long number, long a, long b, long c, long d, long e, 
 
 static unsigned reasons[UNWIND_END_COUNT], modules_seen, test_number, tests_failed;
 static __thread struct unwind_thread unwind;
+static struct unwind_frame fresh[DEPTH];
+struct rule_cache rule_cache;
 static uint64_t ours[DEPTH], theirs[DEPTH];
-static uint32_t our_depth, their_depth;
+static uint32_t our_depth, their_depth, reusable;
 static enum unwind_end ended;
+
+/* A walk from FROM: ours, our_depth, ended. */
+static void walk(const struct unwind_registers *from, uint32_t max)
+{
+    struct unwind_outcome outcome;
+    unwind.fresh = fresh;
+    frame_pointers_stack(&unwind, from, max, &outcome);
+    our_depth = outcome.walked;
+    ended = outcome.ended;
+    reusable = outcome.reusable;
+    for (uint32_t i = 0; i < our_depth; i++)
+        ours[i] = fresh[i].pc;
+}
 
 void recorder_count(unsigned reason)
 {
@@ -83,7 +98,7 @@ static _Unwind_Reason_Code oracle_frame(struct _Unwind_Context *context, void *b
 static KEEP void hook(uint32_t max)
 {
     struct unwind_registers from = frame_of_caller();
-    our_depth = frame_pointers_stack(&unwind, &from, ours, max, &ended);
+    walk(&from, max);
     their_depth = 0;
     _Unwind_Backtrace(oracle_frame, &from.pc);
 }
@@ -170,6 +185,7 @@ static void signals(void)
     sigaction(SIGUSR1, &action, NULL);
     interrupted(5, SIGUSR1);
     claim(same(1 + 1 + 7), "a handler, its trampoline, what it interrupted");
+    claim(reusable == 0, "... which is walked every time");
     sigaltstack(&stack, NULL);
     action = (struct sigaction){.sa_handler = nested_handler, .sa_flags = SA_ONSTACK};
     sigaction(SIGUSR2, &action, NULL);
@@ -209,7 +225,7 @@ static int ends(uint64_t low, uint64_t bp, uint32_t max, uint32_t depth, enum un
     struct unwind_registers from = {.pc = somewhere, .sp = low, .bp = bp};
     unsigned counted = reasons[end];
     their_depth = 0;
-    our_depth = frame_pointers_stack(&unwind, &from, ours, max, &ended);
+    walk(&from, max);
     if (our_depth != depth || ended != end) return 0;
     return reasons[end] == counted + (end != UNWIND_OUTERMOST);
 }
@@ -236,6 +252,7 @@ static void garbage_on_own_stack(void)
         records[i] = at + 8 * i + 16, records[i + 1] = somewhere;
     records[12] = 0;
     claim(ends(at, at, 9, 8, UNWIND_OUTERMOST), "seven records and no more");
+    claim(reusable == 8, "... a stack that can be found again");
     claim(ends(at, at, 8, 8, UNWIND_OUTERMOST), "... with room for just these");
     claim(ends(at, at, 7, 7, UNWIND_DEPTH_LIMIT), "... with room for one less");
 }
@@ -279,7 +296,8 @@ int main(void)
     descend(0, DEPTH);
     claim(same(2), "two frames and main's");
     if (ARCH_UNWINDER == TRACE_UNWINDER_FRAME_POINTER)
-        claim(same(their_depth) && ended == UNWIND_OUTERMOST, "... and all that are outside of main");
+        claim(same(their_depth) && ended == UNWIND_OUTERMOST && reusable == our_depth,
+              "... and all that are outside of main: a stack that can be found again");
     descend(1000, DEPTH);
     claim(same(1002), "a thousand frames");
     descend(1000, 100);
