@@ -3,6 +3,7 @@
 
 #include <stddef.h>
 
+#include "hot/remembered.h"
 #include "hot/unwind_rule.h"
 #include "slow/module_find.h"
 #include "slow/stack_range.h"
@@ -28,12 +29,6 @@ static bool walk_may_read(struct walk *walk, uint64_t address)
 {
     if (address - walk->window.low <= walk->window.span) return true;
     return stack_window_move(walk->thread, &walk->window, address);
-}
-
-/* Only after walk_may_read. */
-static inline uint64_t word_at(uint64_t address)
-{
-    return *(const volatile uint64_t *)address;
 }
 
 /* Go to the caller of an ordinary frame, whatever it takes. UNWIND_OUTERMOST here means: done, no failure. */
@@ -134,157 +129,6 @@ static inline __attribute__((always_inline)) bool step_fast(uint64_t rule, uint6
     return true;
 }
 
-/* --- reuse of the previous stack --- */
-
-/* Set in bp_slot when this frame's bp decides where an outer frame is found, before it is read from memory
- * anew. Where it does not, it is a register like any other, and different each time. */
-#define UNWIND_BP_LIVE 1
-
-static inline bool frame_equals(const struct unwind_frame *frame, uint64_t pc, uint64_t sp, uint64_t bp)
-{
-    return frame->sp == sp && frame->pc == pc && (!(frame->bp_slot & UNWIND_BP_LIVE) || frame->bp == bp);
-}
-
-/* What of FRAME's caller is not what it was: 0, nothing. */
-static inline uint64_t caller_difference(const struct unwind_frame *frame)
-{
-    const struct unwind_frame *outer = frame - 1;
-    uint64_t difference = word_at(outer->sp - 8) ^ outer->pc, bp_slot = frame->bp_slot & ~7ull;
-    if (__builtin_expect(bp_slot != 0, 0)) difference |= word_at(bp_slot) ^ outer->bp;
-    return difference;
-}
-
-/* From FRAME outwards to the outermost one, STACK: the first frame that is not what it was, since a word that
- * it was read from has changed; NULL: all are. All of it lies in the verified range of the thread's own
- * stack, outside of FRAME. Four at once, as long as nothing has changed: the branches cost more than the
- * loads. */
-static inline const struct unwind_frame *first_changed(const struct unwind_frame *stack,
-                                                       const struct unwind_frame *frame)
-{
-    for (; frame - stack >= 4; frame -= 4)
-        if (caller_difference(frame) | caller_difference(frame - 1) | caller_difference(frame - 2) |
-            caller_difference(frame - 3))
-            break;
-    for (; frame > stack; frame--)
-        if (caller_difference(frame) != 0) return frame - 1;
-    return NULL;
-}
-
-/* The frame of the previous stack that is the frame (PC, SP, BP), in all that matters, with all that is
- * outside of it; or NULL. *NEXT: the innermost one that may still come, moved outwards past what cannot;
- * NULL: none. Every frame of the previous stack is looked at once in a walk, however often this is called. */
-static inline const struct unwind_frame *previous_find(const struct unwind_frame *stack,
-                                                       const struct unwind_frame **next, uint64_t pc,
-                                                       uint64_t sp, uint64_t bp)
-{
-    const struct unwind_frame *frame = *next;
-    while (frame->sp < sp) {
-        if (frame == stack) return *next = NULL;
-        frame--;
-    }
-    *next = frame;
-    if (!frame_equals(frame, pc, sp, bp)) return NULL;
-    const struct unwind_frame *changed = first_changed(stack, frame);
-    if (__builtin_expect(changed == NULL, 1)) return frame;
-    *next = changed == stack ? NULL : changed - 1;
-    return NULL;
-}
-
-void unwind_remember(struct unwind_thread *thread, void *memory, uint32_t max)
-{
-    thread->arena = memory;
-    thread->arena_frames = unwind_arena_frames(max);
-    thread->fresh = thread->arena + thread->arena_frames;
-    thread->previous = UNWIND_UNNUMBERED;
-}
-
-void unwind_forget(struct unwind_thread *thread)
-{
-    struct remembered_stack previous = *unwind_previous(thread);
-    thread->previous = UNWIND_UNNUMBERED;
-    __builtin_memset(thread->stacks, 0, sizeof(thread->stacks));
-    thread->stacks[UNWIND_UNNUMBERED] = previous;
-}
-
-/* The rules are others now: no stack can be reused. */
-static __attribute__((noinline, cold)) void forget_rules(struct unwind_thread *thread, uint64_t generation)
-{
-    thread->generation = generation;
-    for (unsigned i = 0; i <= UNWIND_UNNUMBERED; i++) {
-        thread->stacks[i].sp = 0;
-        thread->stacks[i].reusable = 0;
-    }
-}
-
-static inline uint32_t *bucket_of(struct unwind_thread *thread, uint64_t pc, uint64_t sp)
-{
-    return &thread->buckets[(pc + (sp << 9)) * 0x9e3779b97f4a7c15ull >> 58];
-}
-
-/* Copy COUNT frames between places of the arena that may overlap. */
-static inline void copy_frames(struct unwind_frame *to, const struct unwind_frame *from, uint32_t count)
-{
-    if (to <= from)
-        for (uint32_t i = 0; i < count; i++)
-            to[i] = from[i];
-    else
-        while (count-- > 0)
-            to[count] = from[count];
-}
-
-/* Behind the KEPT outermost frames at STACK put the walked ones, whose bp_slot holds the frame's rule. */
-static void append_walked(const struct unwind_thread *thread, struct unwind_frame *stack, uint32_t kept,
-                          const struct unwind_outcome *outcome)
-{
-    struct unwind_frame *to = stack + kept;
-    uint64_t live = kept ? to[-1].bp_slot & UNWIND_BP_LIVE : 0;
-    for (uint32_t i = outcome->walked; i-- > 0; to++) {
-        *to = thread->fresh[i];
-        uint64_t rule = to->bp_slot;
-        to->bp_slot = 0;
-        if (rule_bp(rule) != RULE_BP_SAME) { /* read from memory: of use only if the outer frame's is */
-            if (live) to->bp_slot = to[-1].sp + (uint64_t)rule_slot(rule);
-            live = 0;
-        }
-        if (rule & RULE_CFA_FROM_BP) live = UNWIND_BP_LIVE;
-        to->bp_slot |= live;
-    }
-}
-
-void unwind_keep(struct unwind_thread *thread, const struct unwind_outcome *outcome, uint32_t number)
-{
-    const uint32_t kept = outcome->kept - outcome->cut, depth = unwind_depth(outcome);
-    struct remembered_stack *stack = &thread->stacks[number];
-    uint64_t start = thread->arena_next, offset = start % thread->arena_frames;
-    if (offset + depth > thread->arena_frames) {
-        start += thread->arena_frames - offset;
-        offset = 0;
-    }
-    struct unwind_frame *frames = thread->arena + offset;
-    copy_frames(frames, unwind_previous(thread)->frames + outcome->cut, kept);
-    append_walked(thread, frames, kept, outcome);
-    bool whole = outcome->reusable == depth && outcome->generation == thread->generation;
-    *stack = (struct remembered_stack){.pc = frames[depth - 1].pc,
-                                       .sp = whole ? frames[depth - 1].sp : 0,
-                                       .frames = frames,
-                                       .start = start,
-                                       .depth = depth,
-                                       .reusable = outcome->reusable};
-    thread->arena_next = start + depth;
-    thread->previous = number;
-    if (whole && number < UNWIND_STACKS) {
-        uint32_t *bucket = bucket_of(thread, stack->pc, stack->sp);
-        *bucket = *bucket << 8 | number;
-    }
-}
-
-/* --- the walk --- */
-
-static inline uint64_t generation_now(void)
-{
-    return __atomic_load_n(&rule_cache.generation, __ATOMIC_RELAXED);
-}
-
 /* Where a walk of THREAD from SP may read without asking. *OWN: it is on the thread's own stack. */
 static inline struct stack_window window_open(struct unwind_thread *thread, uint64_t sp, bool *own)
 {
@@ -303,7 +147,7 @@ void unwind_stack(struct unwind_thread *thread, const struct unwind_registers *f
     struct walk walk = {.thread = thread};
     enum unwind_end end = UNWIND_OUTERMOST;
     const struct rule_table table = rule_table_now();
-    const uint64_t generation = generation_now();
+    const uint64_t generation = rule_generation_now();
     uint64_t pc = from->pc, sp = from->sp, bp = from->bp;
     struct unwind_frame *const fresh = thread->fresh;
     const struct unwind_frame *const stack = unwind_previous(thread)->frames, *same = NULL;
@@ -357,41 +201,6 @@ void unwind_stack(struct unwind_thread *thread, const struct unwind_registers *f
     outcome->guessed = walk.guessed;
     outcome->ended = (uint8_t)end;
     if (__builtin_expect(end != UNWIND_OUTERMOST, 0)) recorder_count(end);
-}
-
-/* Whether STACK, of the innermost frame FROM, is all that it was. *CHANGED: its innermost frame that is not;
- * else unchanged. */
-static inline bool stack_holds(const struct remembered_stack *stack, const struct unwind_registers *from,
-                               const struct unwind_frame **changed)
-{
-    const struct unwind_frame *innermost = stack->frames + stack->depth - 1;
-    if (!frame_equals(innermost, from->pc, from->sp, from->bp)) return false;
-    const struct unwind_frame *first = first_changed(stack->frames, innermost);
-    if (first == NULL) return true;
-    *changed = first;
-    return false;
-}
-
-uint32_t unwind_find(struct unwind_thread *thread, const struct unwind_registers *from,
-                     const struct unwind_frame **next)
-{
-    const struct remembered_stack *previous = unwind_previous(thread);
-    const struct unwind_frame *changed = NULL;
-    *next = NULL;
-    if (__builtin_expect(thread->generation != generation_now(), 0)) forget_rules(thread, generation_now());
-    if (previous->sp == from->sp && previous->pc == from->pc && stack_holds(previous, from, &changed))
-        return thread->previous;
-    uint32_t numbers = *bucket_of(thread, from->pc, from->sp);
-    for (unsigned i = 0; i < 4; i++, numbers >>= 8) {
-        const struct remembered_stack *stack = &thread->stacks[numbers & 0xff];
-        const struct unwind_frame *unused;
-        if (stack->sp == from->sp && stack->pc == from->pc && stack != previous &&
-            thread->arena_next - stack->start <= thread->arena_frames && stack_holds(stack, from, &unused))
-            return numbers & 0xff;
-    }
-    if (previous->reusable != 0) *next = previous->frames + previous->reusable - 1;
-    if (changed != NULL) *next = changed == previous->frames ? NULL : changed - 1;
-    return UNWIND_NOT_FOUND;
 }
 
 bool unwind_init(void)

@@ -74,6 +74,11 @@ struct rule_cache {
 };
 extern struct rule_cache rule_cache;
 
+static inline uint64_t rule_generation_now(void)
+{
+    return __atomic_load_n(&rule_cache.generation, __ATOMIC_RELAXED);
+}
+
 /* The table to look in: one for a whole walk will do, an outdated one only has fewer rules. */
 static inline struct rule_table rule_table_now(void)
 {

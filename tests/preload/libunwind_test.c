@@ -1,4 +1,4 @@
-/* objects: preload/slow/libunwind.o preload/hot/unwind.o preload/slow/cfi_rule.o */
+/* objects: preload/slow/libunwind.o preload/hot/unwind.o preload/hot/remembered.o preload/slow/cfi_rule.o */
 /* objects: preload/slow/cfi_entry.o preload/slow/module_find.o */
 /* objects: preload/slow/rule_cache.o preload/slow/stack_range.o */
 /* libunwind behind the recorder's interface: the same frames as our own walk, none of the recorder's, exact

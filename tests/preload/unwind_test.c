@@ -26,6 +26,7 @@ static long counted_syscall(long number, long a, long b, long c, long d, long e,
 }
 #define raw_syscall counted_syscall
 
+#include "../../preload/hot/remembered.c"
 #include "../../preload/hot/unwind.c"
 #include "../../preload/slow/cfi_entry.c"
 #include "../../preload/slow/cfi_rule.c"

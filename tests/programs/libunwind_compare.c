@@ -34,6 +34,7 @@
 #include <unistd.h>
 #include <unwind.h>
 
+#include "../../preload/hot/remembered.c"
 #include "../../preload/hot/unwind.c"
 #include "../../preload/slow/cfi_entry.c"
 #include "../../preload/slow/cfi_rule.h"
