@@ -46,24 +46,4 @@ static inline const struct unwind_frame *first_changed(const struct unwind_frame
     return NULL;
 }
 
-/* The frame of the previous stack that is the frame (PC, SP, BP), in all that matters, with all that is
- * outside of it; or NULL. *NEXT: the innermost one that may still come, moved outwards past what cannot;
- * NULL: none. Every frame of the previous stack is looked at once in a walk, however often this is called. */
-static inline const struct unwind_frame *previous_find(const struct unwind_frame *stack,
-                                                       const struct unwind_frame **next, uint64_t pc,
-                                                       uint64_t sp, uint64_t bp)
-{
-    const struct unwind_frame *frame = *next;
-    while (frame->sp < sp) {
-        if (frame == stack) return *next = NULL;
-        frame--;
-    }
-    *next = frame;
-    if (!frame_equals(frame, pc, sp, bp)) return NULL;
-    const struct unwind_frame *changed = first_changed(stack, frame);
-    if (__builtin_expect(changed == NULL, 1)) return frame;
-    *next = changed == stack ? NULL : changed - 1;
-    return NULL;
-}
-
 #endif

@@ -129,6 +129,13 @@ static inline __attribute__((always_inline)) bool step_fast(uint64_t rule, uint6
     return true;
 }
 
+/* Out of the loop that walks, whose registers it would spill. */
+static __attribute__((noinline)) const struct unwind_frame *
+first_changed_outside(const struct unwind_frame *stack, const struct unwind_frame *frame)
+{
+    return first_changed(stack, frame);
+}
+
 /* Where a walk of THREAD from SP may read without asking. *OWN: it is on the thread's own stack. */
 static inline struct stack_window window_open(struct unwind_thread *thread, uint64_t sp, bool *own)
 {
@@ -165,7 +172,18 @@ void unwind_stack(struct unwind_thread *thread, const struct unwind_registers *f
             end = UNWIND_DEPTH_LIMIT;
             break;
         }
-        if (next && (same = previous_find(stack, &next, pc, sp, bp))) break;
+        /* Is this a frame of the previous stack, with all that is outside of it? Each is looked at once in a
+         * walk: what lies inside of SP or has changed does not come any more. */
+        while (next && next->sp < sp)
+            next = next == stack ? NULL : next - 1;
+        if (next && frame_equals(next, pc, sp, bp)) {
+            const struct unwind_frame *changed = first_changed_outside(stack, next);
+            if (changed == NULL) {
+                same = next;
+                break;
+            }
+            next = changed == stack ? NULL : changed - 1;
+        }
         uint64_t rule = rule_find(&table, pc | generation);
         if (__builtin_expect(!rule, 0)) rule = rule_make(pc);
         fresh[depth++] = (struct unwind_frame){.pc = pc, .sp = sp, .bp = bp, .bp_slot = rule};
