@@ -86,9 +86,11 @@ def measure_facts(bench, load, every):
         say(f"{load.name}: the trace is not complete: {metrics['stopped_because']}")
     if tools.can_compact(bench.build):
         compact = f"{bench.scratch}/compact.mtz"
-        subprocess.check_call([memtrace, "compact", "-o", compact, traces[-1]], stdout=subprocess.DEVNULL)
-        facts["compact"] = os.path.getsize(compact)
-        os.unlink(compact)
+        if subprocess.call([memtrace, "compact", "-o", compact, traces[-1]], stdout=subprocess.DEVNULL) == 0:
+            facts["compact"] = os.path.getsize(compact)
+            os.unlink(compact)
+        else:
+            say(f"{load.name}: memtrace compact failed")
     measure.remove(exact.files)
     return facts
 

@@ -23,6 +23,7 @@ timed = {}
 for row in csv.DictReader(open(sys.argv[1])):
     if row["scale"] == "full" and row["group"] in ("synthetic", "program", "other"):
         whole = all(row[name] for name in numbers if row["tool"] != "plain" or not name.startswith("file"))
+        whole = whole and (row["compact_bytes"] != "" or row["tool"] != "exact")
         timed.setdefault(row["load"], set()).update([row["tool"]] if whole else [])
 print(*(load for load, tools in timed.items() if not {"plain", "exact", "run"} <= tools and "131072" not in load))
 ' results/recorder.csv)" "" "every load has figures of the plain run and of both ways to record it"
