@@ -4,6 +4,7 @@
 #include <dlfcn.h>
 #include <elf.h>
 #include <errno.h>
+#include <link.h>
 #include <stdlib.h>
 #include <sys/auxv.h>
 #include <sys/mman.h>
@@ -127,6 +128,18 @@ size_t (*next_malloc_usable_size)(void *) = no_usable_size;
 
 /* --- Init ------------------------------------------------------------------------------------------- */
 
+/* Whether the executable's realloc comes before ours. Taking its address is not yet having one: in an
+ * executable at a fixed address that does so, the address of realloc, for everybody, is the entry in that
+ * executable's procedure linkage table, under a symbol that is undefined; calls come to us all the same. */
+static bool executable_has_realloc(void)
+{
+    const ElfW(Sym) *symbol = NULL;
+    Dl_info info;
+    if ((void *)realloc == (void *)own_realloc) return false;
+    if (!dladdr1((void *)realloc, &info, (void **)&symbol, RTLD_DL_SYMENT)) return true;
+    return symbol == NULL || symbol->st_shndx != SHN_UNDEF;
+}
+
 /* All are looked up before one is used, so that dlsym's own allocations stay in the arena together. None of
  * these names is missing in a C library that we know: for a name that is, dlsym allocates its message, and
  * when an executable's own allocator has called us while it initialised itself, that waits for itself for
@@ -153,7 +166,7 @@ static void resolve_next_functions(void)
     void *found[FUNCTIONS];
     for (unsigned i = 0; i < FUNCTIONS; i++)
         found[i] = dlsym(RTLD_NEXT, functions[i].name);
-    recorder.preempted = (void *)realloc != (void *)own_realloc;
+    recorder.preempted = executable_has_realloc();
     recorder.usable_sizes = found[FUNCTIONS - 1] != NULL;
     for (unsigned i = 0; i < FUNCTIONS; i++)
         if (found[i] != NULL) memcpy(functions[i].pointer, &found[i], sizeof(found[i]));
