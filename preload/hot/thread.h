@@ -81,7 +81,6 @@ struct recorder {
     uint32_t depth_limit;        /* frames */
     enum trace_unwinder unwinder;
     bool preempted;           /* the executable defines realloc: ours is not the program's */
-    bool ordered_clock;       /* the allocator is not glibc's: order the clock after its loads */
     bool monotonic_clock;     /* no invariant TSC: ticks are ns */
     bool usable_sizes;        /* the next library has malloc_usable_size */
     atomic_bool many_threads; /* a second thread has been seen, ever */

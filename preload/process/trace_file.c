@@ -112,7 +112,6 @@ static void describe_allocator(void)
     if (!module_find((uint64_t)(uintptr_t)next_malloc, &found) || found.dlfo_link_map == NULL) return;
     const char *path = found.dlfo_link_map->l_name;
     info_append(TRACE_INFO_ALLOCATOR, path, strnlen(path, 4096));
-    recorder.ordered_clock = strstr(path, "/libc.so.6") == NULL;
 }
 
 void trace_file_describe(void)
