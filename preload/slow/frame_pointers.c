@@ -170,11 +170,13 @@ static __attribute__((noinline)) bool chain_interrupted(struct chain *chain)
     if (!chain_may_read(chain, context + FRAME_SIGNAL_PC)) return false;
     uint64_t pc = word_at(context + FRAME_SIGNAL_PC);
     if (!may_be_code(pc)) return false;
+    /* Asked about anew where it is another stack than this walk's: the handler may have unmapped it. */
+    bool here = sp - chain->window.low <= chain->window.span;
+    if (!here && !stack_window_move(chain->thread, &chain->window, sp)) return false;
     chain->pc = pc + 1; /* no call behind it: make "minus 1" lead to it */
     chain->record = bp;
     chain->inner = 0;
     chain->low = sp;
-    stack_window_open(chain->thread, &chain->window, sp);
     return true;
 }
 

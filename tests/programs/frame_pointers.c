@@ -193,6 +193,62 @@ static void signals(void)
     claim(same(1 + 1 + 4 + 1 + 1 + 7), "a handler that interrupts one on the alternate stack");
 }
 
+/* A stack that its handler takes away while it is away: nothing on it may be read, verified as it was. */
+static char *lost_stack;
+enum { LOST_BYTES = 1 << 20 };
+
+static KEEP void hook_alone(void)
+{
+    struct unwind_registers from = frame_of_caller();
+    their_depth = 0;
+    walk(&from, DEPTH);
+}
+
+static void losing_handler(int number)
+{
+    (void)number;
+    mprotect(lost_stack, LOST_BYTES - (1 << 16), PROT_NONE);
+    hook_alone();
+    mprotect(lost_stack, LOST_BYTES - (1 << 16), PROT_READ | PROT_WRITE);
+}
+
+static KEEP void far_down(unsigned depth)
+{
+    volatile char bytes[1000];
+    bytes[depth] = 1;
+    if (depth) {
+        far_down(depth - 1);
+    } else {
+        hook_alone();
+        interrupted(0, SIGUSR2);
+    }
+    sum += (unsigned long)bytes[depth];
+}
+
+static void *losing_main(void *argument)
+{
+    static char alternate[1 << 16];
+    stack_t stack = {.ss_sp = alternate, .ss_size = sizeof alternate};
+    struct sigaction action = {.sa_handler = losing_handler, .sa_flags = SA_ONSTACK};
+    sigaltstack(&stack, NULL);
+    sigaction(SIGUSR2, &action, NULL);
+    far_down(200);
+    claim(ended == UNWIND_UNMAPPED, "a handler that takes away the stack it interrupted");
+    return argument;
+}
+
+static void lost_stacks(void)
+{
+    pthread_t thread;
+    pthread_attr_t attributes;
+    lost_stack = mmap(NULL, LOST_BYTES, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    pthread_attr_init(&attributes);
+    pthread_attr_setstack(&attributes, lost_stack, LOST_BYTES);
+    if (pthread_create(&thread, &attributes, losing_main, NULL) != 0) exit(2);
+    pthread_join(thread, NULL);
+    munmap(lost_stack, LOST_BYTES);
+}
+
 static ucontext_t here, there;
 static int coroutine_holds;
 
@@ -307,6 +363,7 @@ int main(void)
     large(20);
     claim(same(22), "frames of 300 kB");
     signals();
+    lost_stacks();
     coroutines();
     if (pthread_create(&thread, NULL, thread_main, NULL) != 0) return 2;
     pthread_join(thread, NULL);
