@@ -18,8 +18,8 @@ struct stack_window {
  * other stack it is SP's page. */
 __attribute__((noinline, cold)) void stack_window_open(struct unwind_thread *thread,
                                                        struct stack_window *window, uint64_t sp);
-/* Move WINDOW to hold the word at ADDRESS, which it does not hold yet, by asking the kernel: for the rest of the
- * thread's own stack when that has it, else for its page. False: cannot be read, WINDOW unchanged. */
+/* Move WINDOW to hold the word at ADDRESS, which it does not hold yet, by asking the kernel: for the rest of
+ * the thread's own stack when that has it, else for its page. False: cannot be read, WINDOW unchanged. */
 __attribute__((noinline, cold)) bool stack_window_move(const struct unwind_thread *thread,
                                                        struct stack_window *window, uint64_t address);
 
