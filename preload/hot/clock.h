@@ -21,8 +21,9 @@ static inline uint64_t clock_ticks(void)
 }
 
 /* The same, not before the loads in front of it have completed: those by which the allocator took the block
- * from what another thread gave back, or by which the program got it from the thread that allocated it. A bare
- * read may be executed before them: 10 blocks in 128 million events were allocated before they were freed. */
+ * from what another thread gave back, or by which the program got it from the thread that allocated it. A
+ * bare read may be executed before them: 10 blocks in 128 million events were allocated before they were
+ * freed. */
 static inline uint64_t clock_ticks_ordered(void)
 {
     return unlikely(recorder.monotonic_clock) ? slow_monotonic_ns() : ticks_read_ordered();
