@@ -11,8 +11,8 @@ static inline uint64_t ticks_read(void)
     return __builtin_ia32_rdtsc();
 }
 
-/* Not before the loads in front of it have completed. RDTSCP promises the same and takes longer here: 17 ns for
- * 15, and 9 without either. */
+/* Not before the loads in front of it have completed. RDTSCP promises the same and takes longer here: 17 ns
+ * for 15, and 9 without either. */
 static inline uint64_t ticks_read_ordered(void)
 {
     __builtin_ia32_lfence();
