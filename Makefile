@@ -166,6 +166,9 @@ check-stacks: build test-programs
 	$(Q)cd $(BUILD)/check-stacks && BUILD='$(abspath $(BUILD))' LC_ALL=C.UTF-8 \
 	  python3 '$(CURDIR)/tests/preload/stack_agreement.py' --long --output agreement.csv
 
+check-sampling: ## 1,000 seeds of a sampled load: how often do the intervals of the estimates hold?
+	$(Q)SEEDS=1000 TIME_LIMIT=7200 $(MAKE) --no-print-directory check T=e2e/sampling V=1
+
 check-asan: ## the analyzer's tests with the analyzer built with ASan and UBSan (build/asan)
 	$(Q)ASAN_OPTIONS=abort_on_error=1:$(ASAN_OPTIONS) UBSAN_OPTIONS=print_stacktrace=1:$(UBSAN_OPTIONS) \
 	  $(MAKE) --no-print-directory check BUILD=$(BUILD)/asan T='$(ASAN_TESTS)' EXCEPT='$(ASAN_EXCEPT)' \

@@ -50,5 +50,5 @@ byte_text(bytes) = bytes < 1024 ? sprintf("%.0f B", bytes) : in_unit(bytes / byt
 
 # The number of column NAME; callable while data is read. gnuplot takes a quoted text with a comma in it whole
 # by the column's number only, not by its name.
-columns_max = 24
+columns_max = 40
 numbered(name) = (found = 0, sum [k = 1:columns_max] (columnhead(k) eq name ? (found = k) : 0), found)

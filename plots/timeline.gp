@@ -2,6 +2,7 @@
 # Data: timeline.csv, as by `memtrace plot` or `memtrace timeline --format csv TRACE`. Columns used: time_ns,
 # live_bytes, rss_bytes (empty: no sample at that moment), mark (empty: none), and, where there is such a column,
 # recorder_rss_bytes: what of RSS is the recorder's own (empty: unknown), which is not the program's and is taken off.
+# From a sampled trace also live_bytes_low and live_bytes_high, the 95 % interval of live_bytes: drawn as a band.
 #   gnuplot -c timeline.gp timeline.csv timeline.svg|timeline.png [PROGRAM]
 here = ""
 do for [i = 1:strlen(ARG0)] { if (ARG0[i:i] eq "/") { here = ARG0[1:i] } }
@@ -10,10 +11,11 @@ call here."style.gp" ARG1 ARG2 ARG3
 # Look at the data once, drawing nothing; the constant keeps an empty file from being an error.
 set xrange [-1:3]
 set yrange [-1:1]
-mark_column = 1; recorder_column = 0; rows = 0; samples = 0; end_ns = 1.0; most = 1.0; peak = -1.0; peak_ns = 0.0
+mark_column = 1; recorder_column = 0; low_column = 0; high_column = 0; rows = 0; samples = 0; end_ns = 1.0; most = 1.0; peak = -1.0; peak_ns = 0.0
 larger(a, b) = a > b ? a : b
-see(time, live) = (mark_column = numbered("mark"), recorder_column = numbered("recorder_rss_bytes"), rows = rows + 1, end_ns = larger(end_ns, time), \
-    most = larger(most, live), peak = live > peak ? (peak_ns = time, live) : peak, 0)
+see(time, live) = (mark_column = numbered("mark"), recorder_column = numbered("recorder_rss_bytes"), \
+    low_column = numbered("live_bytes_low"), high_column = numbered("live_bytes_high"), rows = rows + 1, end_ns = larger(end_ns, time), \
+    most = larger(most, live), most = high_column > 0 ? larger(most, column(high_column)) : most, peak = live > peak ? (peak_ns = time, live) : peak, 0)
 # An empty field is NaN, which equals nothing.
 known(bytes) = bytes == bytes ? bytes : 0
 program_rss(rss) = recorder_column > 0 ? rss - known(column(recorder_column)) : rss
@@ -72,10 +74,13 @@ set label 9999 "peak ".byte_text(peak) at peak_ns / time_scale, peak / scale \
     front offset character (peak_left ? 0.6 : -0.6), 0.6 point pointtype 7 pointsize 0.8 linecolor rgb blue textcolor rgb blue
 if (!peak_left) { set label 9999 right }
 
+end_of(number) = number > 0 ? column(number) / scale : NaN
 plot csv using (column("time_ns") / time_scale):(column("live_bytes") / scale) \
          with fillsteps fillstyle solid 1 noborder linecolor rgb pale_blue notitle, \
+     csv using (column("time_ns") / time_scale):(end_of(low_column)):(end_of(high_column)) \
+         with filledcurves fillstyle solid 0.35 noborder linecolor rgb blue notitle, \
      csv using (column("time_ns") / time_scale):(column("live_bytes") / scale) \
-         with steps linewidth 2 linecolor rgb blue title "live heap", \
+         with steps linewidth 2 linecolor rgb blue title (low_column > 0 ? "live heap, estimated (95 % interval)" : "live heap"), \
      csv using (column("time_ns") / time_scale):(program_rss(column("rss_bytes")) / scale) \
          with linespoints linewidth 2 pointtype 7 pointsize (samples > 60 ? 0.01 : 0.4) linecolor rgb vermillion notitle, \
      keyentry with lines linewidth 2 linecolor rgb vermillion \

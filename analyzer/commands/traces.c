@@ -41,7 +41,10 @@ static int render_opened(struct trace **traces, size_t count, const char *reduce
                                      .top = options->top,
                                      .value_column = options->value};
     struct analysis_options analysis = {.timeline_rows = (size_t)options->rows};
-    if (analysis.timeline_rows == 0 && renderer == &render_text) analysis.timeline_rows = TIMELINE_TEXT_ROWS;
+    for (size_t i = 0; i < count; i++)
+        analysis.intervals |= trace_header(traces[i])->sampling_rate_bytes != 0;
+    if (analysis.timeline_rows == 0 && renderer == &render_text) /* intervals take two lines more each */
+        analysis.timeline_rows = analysis.intervals ? TIMELINE_TEXT_ROWS / 2 : TIMELINE_TEXT_ROWS;
     int status = 0;
     for (size_t i = 0; i < count && status == 0 && !output_failed(output); i++) {
         struct result *result = NULL;

@@ -63,6 +63,7 @@ int analysis_run(struct trace *trace, const char *const *reducer_names, size_t c
     what = memory_format("reading '%s'", trace_path(trace));
     progress_begin(what);
     replay = replay_new(trace);
+    if (options && options->intervals) replay->intervals = true;
     for (size_t i = 0; i < count; i++)
         runs[i].state = runs[i].reducer->begin(replay, options ? options : &defaults);
     feed_events(trace, replay, runs, count);

@@ -2,12 +2,14 @@
 #ifndef ANALYZER_REDUCERS_ANALYSIS_H
 #define ANALYZER_REDUCERS_ANALYSIS_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include "reader/trace_file.h"
 #include "results/result.h"
 
 struct analysis_options {
     size_t timeline_rows; /* at most so many rows of `timeline`; 0: the default, 2,000; at least 16 */
+    bool intervals;       /* results have columns of intervals, even if this trace is not sampled */
 };
 
 /* Run the reducers named REDUCER_NAMES[0..COUNT) over TRACE; RESULTS[i] is REDUCER_NAMES[i]'s, for

@@ -6,6 +6,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include "replay/estimate.h"
 
 struct curve_point {
     uint64_t ticks;
@@ -15,6 +16,8 @@ struct curve_point {
     uint64_t rss_bytes;      /* 0: no sample */
     uint64_t recorder_bytes; /* of rss_bytes; 0: unknown */
     const char *mark;        /* NULL: no mark */
+    /* Of a sampled trace, in the order live bytes, live blocks, allocated bytes, allocations. */
+    struct estimate estimates[4];
 };
 
 struct curve_stretch {

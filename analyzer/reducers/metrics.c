@@ -2,10 +2,14 @@
  *
  * live_*: requested bytes of live blocks. rss_*: of the samples taken from outside where there are any, else
  * of the recorder's own; between two samples the first one's value holds. growth is peak - baseline. Mean and
- * percentiles are over the whole trace; slopes from the baseline on (reducers/level.h says how). */
+ * percentiles are over the whole trace; slopes from the baseline on (reducers/level.h says how).
+ *
+ * Of a sampled trace: figures of the heap are estimates with intervals (metrics_estimates.c); what cannot be
+ * estimated is null. */
 #include <stdlib.h>
 #include <string.h>
 #include "reducers/level.h"
+#include "reducers/metrics_estimates.h"
 #include "reducers/reducer.h"
 #include "util/memory.h"
 
@@ -88,6 +92,7 @@ static const struct result_column columns[] = {
     COUNT("missing_frees", "allocations at addresses still live"),
     COUNT("damaged_chunks", "damaged chunks"),
     COUNT("rss_samples", "RSS samples"),
+    BYTES("sampling_rate_bytes", "mean bytes between samples"),
 };
 enum { COLUMNS = sizeof(columns) / sizeof(columns[0]) };
 
@@ -106,6 +111,7 @@ struct metrics {
     uint64_t maxrss_at_start, maxrss_at_exit; /* ru_maxrss of the recorder's samples; 0: unknown */
     uint64_t baseline_live;
     struct level live;
+    struct metrics_estimates estimates; /* of a sampled trace */
     struct result *result;
 };
 
@@ -121,6 +127,7 @@ static void *metrics_begin(const struct replay *replay, const struct analysis_op
     level_restart(&m->inside.level, start);
     level_restart(&m->outside.level, start);
     level_set(&m->live, start, 0);
+    metrics_estimates_begin(&m->estimates, replay, start);
     return m;
 }
 
@@ -153,7 +160,10 @@ static void metrics_event(void *state, const struct event *e, const struct repla
     struct metrics *m = state;
 
     if (step->effect != EFFECT_NONE) {
-        level_set(&m->live, e->ticks, m->replay->heap.live_bytes);
+        if (m->replay->rate_bytes)
+            metrics_estimates_event(&m->estimates, e->ticks);
+        else
+            level_set(&m->live, e->ticks, m->replay->heap.live_bytes);
     } else if (e->kind == EVENT_SAMPLE) {
         rss_sample(e->sample.reason == TRACE_SAMPLE_OUTSIDE ? &m->outside : &m->inside, e);
         if (e->sample.reason == TRACE_SAMPLE_START) m->maxrss_at_start = e->sample.peak_rss_bytes;
@@ -161,6 +171,7 @@ static void metrics_event(void *state, const struct event *e, const struct repla
     } else if (step->baseline) {
         m->baseline_live = m->replay->heap.live_bytes;
         level_restart(&m->live, e->ticks);
+        metrics_estimates_baseline(&m->estimates, e->ticks);
         rss_mark_baseline(&m->inside, e->ticks);
         rss_mark_baseline(&m->outside, e->ticks);
     }
@@ -250,7 +261,10 @@ static void set_trace(struct metrics *m)
     set_text(m, "executable", trace_executable(trace));
     set_text(m, "command_line", trace_command_line(trace));
     set_count(m, "pid", trace_header(trace)->pid);
-    set_count(m, "truncated_stacks", m->replay->truncated_stacks);
+    set_text(m, "leaked_is", "outstanding");
+    set_text(m, "baseline_is", baseline_name(m->replay->marks.baseline));
+    set_count(m, "peak_at_ns", trace_ns(trace, m->replay->heap.peak_ticks));
+    set_count(m, "sampling_rate_bytes", m->replay->rate_bytes);
     set_count(m, "damaged_chunks", trace_damaged_chunks(trace));
 }
 
@@ -263,15 +277,14 @@ static void set_heap(struct metrics *m)
     set_count(m, "allocated_bytes", heap->allocated_bytes);
     set_count(m, "peak_live_bytes", heap->peak_bytes);
     set_count(m, "peak_live_blocks", heap->peak_blocks);
-    set_count(m, "peak_at_ns", trace_ns(m->replay->trace, heap->peak_ticks));
     set_count(m, "live_bytes_at_end", heap->live_bytes);
     set_count(m, "live_blocks_at_end", heap->live_blocks);
     set_count(m, "leaked_allocations", heap->live_blocks);
     set_count(m, "leaked_bytes", heap->live_bytes);
-    set_text(m, "leaked_is", "outstanding");
     set_count(m, "temporary_allocations", heap->temporary);
     set_count(m, "reallocations", heap->reallocations);
     set_count(m, "failed_allocations", heap->failed);
+    set_count(m, "truncated_stacks", m->replay->truncated_stacks);
     set_count(m, "frees_of_unknown_blocks", heap->frees_unknown);
     set_count(m, "frees_of_inherited_blocks", heap->frees_inherited);
     set_count(m, "frees_unrecorded", heap->frees_unrecorded);
@@ -279,7 +292,6 @@ static void set_heap(struct metrics *m)
     set_count(m, "pool_allocations", pool->allocations);
     set_count(m, "pool_frees", pool->frees);
     set_count(m, "pool_live_bytes_at_end", pool->live_bytes);
-    set_text(m, "baseline_is", baseline_name(m->replay->marks.baseline));
     set_count(m, "baseline_live_bytes", m->baseline_live);
     set_count(m, "growth_live_bytes", heap->peak_bytes - m->baseline_live);
     set_percent(m, "growth_live_percent", m->baseline_live, (double)(heap->peak_bytes - m->baseline_live));
@@ -354,12 +366,19 @@ static struct result *metrics_finish(void *state)
     uint64_t end = replay_end(m->replay);
 
     result->single_row = true;
+    if (m->replay->intervals)
+        result_begin_estimates(result, m->replay->rate_bytes, metrics_estimated_columns);
     result_add_row(result);
     set_count(m, "duration_ns", trace_ns(m->replay->trace, end));
     set_trace(m);
-    set_heap(m);
+    if (m->replay->rate_bytes) {
+        metrics_estimates_finish(&m->estimates, result, end);
+    } else {
+        set_heap(m);
+        set_level(m, &m->live, end, &live_names);
+    }
+    level_free(&m->live);
     set_rss(m, rss);
-    set_level(m, &m->live, end, &live_names);
     set_level(m, &rss->level, end, &rss_names);
     level_free(&m->inside.level);
     level_free(&m->outside.level);

@@ -1,6 +1,8 @@
 /* sizes: one row for each requested size; size_histogram: the same by powers of two, for the chart.
- * Memory follows the distinct sizes that were requested. */
+ * Memory follows the distinct sizes that were requested. Of a sampled trace: the sizes that had a sample, and
+ * the estimates of their counts, all of whose samples stand for the same. */
 #include <stdlib.h>
+#include "reducers/estimated.h"
 #include "reducers/reducer.h"
 #include "replay/hash.h"
 #include "util/memory.h"
@@ -18,14 +20,15 @@ struct size_table {
     struct size_count *places;
     size_t capacity, used; /* a power of two */
     uint64_t key;
+    const struct replay *replay;
 };
 
 static void *sizes_begin(const struct replay *replay, const struct analysis_options *options)
 {
     struct size_table *t = memory_new(1, sizeof(*t));
 
-    (void)replay;
     (void)options;
+    t->replay = replay;
     t->key = hash_key();
     t->capacity = 1024;
     t->places = memory_new(t->capacity, sizeof(*t->places));
@@ -121,21 +124,47 @@ static const struct result_column size_columns[] = {
     {"live_blocks", VALUE_INTEGER, UNIT_COUNT, "live blocks"},
 };
 
+static const char *const size_estimated[] = {"allocations", "frees", "live_blocks", NULL};
+
+/* What COUNT events of blocks of SIZE bytes stand for: as events, or (VALUE is SIZE) as bytes. */
+static struct estimate estimate_of(const struct replay *replay, uint64_t size, uint64_t count, double value)
+{
+    struct weight weight = weight_of(size, replay->rate_bytes);
+
+    return (struct estimate){.total = (double)count * value * weight.each,
+                             .variance = (double)count * value * value * weight.variance,
+                             .recorded = (double)count * value};
+}
+
+static void estimate_size(struct result *result, const struct replay *replay, const struct size_count *size)
+{
+    const uint64_t counts[] = {size->allocations, size->frees, size->allocations - size->frees};
+
+    for (size_t i = 0; i < 3; i++) {
+        struct estimate estimate = estimate_of(replay, size->size, counts[i], 1);
+        struct interval_basis basis = estimated_seen(estimated_events(replay, &estimate, size->size));
+        result_set_estimate(result, result->row_count - 1, 1 + i, &basis);
+    }
+}
+
 static struct result *sizes_finish(void *state)
 {
+    struct size_table *t = state;
     struct result *result = result_new("sizes", size_columns, sizeof(size_columns) / sizeof(size_columns[0]));
     size_t count;
-    struct size_count *sorted = sorted_counts(state, &count);
+    struct size_count *sorted = sorted_counts(t, &count);
 
+    if (t->replay->intervals) result_begin_estimates(result, t->replay->rate_bytes, size_estimated);
     for (size_t i = 0; i < count; i++) {
         struct result_value *row = result_add_row(result);
         row[0] = value_of(sorted[i].size);
         row[1] = value_of(sorted[i].allocations);
         row[2] = value_of(sorted[i].frees);
         row[3] = value_of(sorted[i].allocations - sorted[i].frees);
+        if (t->replay->rate_bytes) estimate_size(result, t->replay, &sorted[i]);
     }
     free(sorted);
-    table_free(state);
+    table_free(t);
     return result;
 }
 
@@ -151,8 +180,11 @@ static const struct result_column histogram_columns[] = {
     {"live_bytes", VALUE_INTEGER, UNIT_BYTES, "live"},
 };
 
+static const char *const histogram_estimated[] = {"allocations", "allocated_bytes", "live_bytes", NULL};
+
 struct histogram_bucket {
     uint64_t allocations, allocated_bytes, live_bytes;
+    struct estimate estimates[3]; /* the same of a sampled trace */
 };
 
 /* 0, 1, 2-3, 4-7, ...: the number of a size's bits. */
@@ -161,37 +193,65 @@ static unsigned bucket_of(uint64_t size)
     return size ? 64 - (unsigned)__builtin_clzll(size) : 0;
 }
 
+static void estimate_bucket(struct result *result, const struct replay *replay,
+                            const struct histogram_bucket *bucket, uint64_t least)
+{
+    for (size_t i = 0; i < 3; i++) {
+        struct interval_basis basis = i == 0 ? estimated_events(replay, &bucket->estimates[i], least)
+                                             : estimated_bytes(replay, &bucket->estimates[i]);
+        if (i > 0 && least == 0) basis.heaviest = 0; /* blocks of no bytes have none */
+        result_set_estimate(result, result->row_count - 1, 2 + i, &basis);
+    }
+}
+
 /* Rows from the smallest to the greatest size that was requested, without gaps: a chart needs the zeros. */
-static void add_buckets(struct result *result, const struct histogram_bucket *buckets, unsigned first,
-                        unsigned last)
+static void add_buckets(struct result *result, const struct replay *replay,
+                        const struct histogram_bucket *buckets, unsigned first, unsigned last)
 {
     for (unsigned i = first; i <= last; i++) {
+        uint64_t least = i ? (uint64_t)1 << (i - 1) : 0;
         struct result_value *row = result_add_row(result);
-        row[0] = value_of(i ? (uint64_t)1 << (i - 1) : 0);
-        row[1] = value_of(i ? ((uint64_t)1 << (i - 1)) * 2 - 1 : 0);
+        row[0] = value_of(least);
+        row[1] = value_of(i ? least * 2 - 1 : 0);
         row[2] = value_of(buckets[i].allocations);
         row[3] = value_of(buckets[i].allocated_bytes);
         row[4] = value_of(buckets[i].live_bytes);
+        if (replay->rate_bytes) estimate_bucket(result, replay, &buckets[i], least);
+    }
+}
+
+static void bucket_add(struct histogram_bucket *bucket, const struct replay *replay,
+                       const struct size_count *size)
+{
+    const uint64_t counts[] = {size->allocations, size->allocations, size->allocations - size->frees};
+
+    bucket->allocations += size->allocations;
+    bucket->allocated_bytes += size->allocations * size->size;
+    bucket->live_bytes += (size->allocations - size->frees) * size->size;
+    for (size_t i = 0; i < 3 && replay->rate_bytes; i++) {
+        struct estimate more = estimate_of(replay, size->size, counts[i], i == 0 ? 1 : (double)size->size);
+        bucket->estimates[i].total += more.total;
+        bucket->estimates[i].variance += more.variance;
+        bucket->estimates[i].recorded += more.recorded;
     }
 }
 
 static struct result *histogram_finish(void *state)
 {
+    struct size_table *t = state;
     struct result *result = result_new("size_histogram", histogram_columns,
                                        sizeof(histogram_columns) / sizeof(histogram_columns[0]));
     struct histogram_bucket buckets[65] = {0};
     size_t count;
-    struct size_count *sorted = sorted_counts(state, &count);
+    struct size_count *sorted = sorted_counts(t, &count);
 
-    for (size_t i = 0; i < count; i++) {
-        struct histogram_bucket *bucket = &buckets[bucket_of(sorted[i].size)];
-        bucket->allocations += sorted[i].allocations;
-        bucket->allocated_bytes += sorted[i].allocations * sorted[i].size;
-        bucket->live_bytes += (sorted[i].allocations - sorted[i].frees) * sorted[i].size;
-    }
-    if (count) add_buckets(result, buckets, bucket_of(sorted[0].size), bucket_of(sorted[count - 1].size));
+    if (t->replay->intervals) result_begin_estimates(result, t->replay->rate_bytes, histogram_estimated);
+    for (size_t i = 0; i < count; i++)
+        bucket_add(&buckets[bucket_of(sorted[i].size)], t->replay, &sorted[i]);
+    if (count)
+        add_buckets(result, t->replay, buckets, bucket_of(sorted[0].size), bucket_of(sorted[count - 1].size));
     free(sorted);
-    table_free(state);
+    table_free(t);
     return result;
 }
 

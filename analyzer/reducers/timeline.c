@@ -1,6 +1,7 @@
 /* timeline: the heap and RSS over time in a bounded number of rows. Of every stretch of time the rows with
- * the least, the greatest and the last live_bytes are kept (so peaks are exact), the same of RSS samples, and
- * marks; allocated_bytes and allocations are totals up to the row.
+ * the least, the greatest and the last live_bytes are kept (so peaks are exact, or in a sampled trace the
+ * estimated ones), the same of RSS samples, and marks; allocated_bytes and allocations are totals up to the
+ * row.
  *
  * recorder_rss_bytes is what of rss_bytes the recorder said to be its own, last before the row. Only its own
  * samples say that, so they are taken while there are any; those from outside after the last of them (a
@@ -9,6 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include "reducers/curve.h"
+#include "reducers/estimated.h"
 #include "reducers/reducer.h"
 #include "util/memory.h"
 
@@ -23,6 +25,7 @@ static const struct result_column columns[] = {
     {"mark", VALUE_TEXT, UNIT_NONE, "mark"},
 };
 enum { COLUMNS = sizeof(columns) / sizeof(columns[0]) };
+static const char *const estimated[] = {"live_bytes", "live_blocks", "allocated_bytes", "allocations", NULL};
 enum { ROWS = 2000, LEAST_ROWS = 16 };
 enum { FEW_CALLS = 64 }; /* their records change the recorder's pages by next to nothing */
 
@@ -60,8 +63,7 @@ static void *timeline_begin(const struct replay *replay, const struct analysis_o
 static struct curve_point point_now(const struct timeline *t)
 {
     const struct heap_totals *heap = &t->replay->heap;
-
-    return (struct curve_point){
+    struct curve_point point = {
         .ticks = t->replay->ticks,
         .sequence = t->replay->events,
         .value = heap->live_bytes,
@@ -70,6 +72,15 @@ static struct curve_point point_now(const struct timeline *t)
         .allocated_bytes = heap->allocated_bytes,
         .allocations = heap->allocations,
     };
+
+    if (t->replay->rate_bytes) {
+        point.estimates[0] = heap->estimates.live_bytes;
+        point.estimates[1] = heap->estimates.live_blocks;
+        point.estimates[2] = heap->estimates.allocated_bytes;
+        point.estimates[3] = heap->estimates.allocations;
+        point.value = estimated_nearest(heap->estimates.live_bytes.total);
+    }
+    return point;
 }
 
 static void timeline_sample(struct timeline *t, const struct event *e)
@@ -138,6 +149,17 @@ static int compare_points(const void *a, const void *b)
     return (left->sequence > right->sequence) - (left->sequence < right->sequence);
 }
 
+static void estimate_row(const struct timeline *t, struct result *result, const struct curve_point *point)
+{
+    for (size_t i = 0; i < 4; i++) {
+        bool bytes = i % 2 == 0;
+        struct interval_basis basis =
+            bytes ? estimated_bytes(t->replay, &point->estimates[i])
+                  : estimated_all_events(t->replay, &t->replay->heap, &point->estimates[i]);
+        result_set_estimate(result, result->row_count - 1, 1 + i, &basis);
+    }
+}
+
 static void add_row(const struct timeline *t, struct result *result, const struct curve_point *point)
 {
     struct result_value mark = {.is_null = true};
@@ -153,6 +175,7 @@ static void add_row(const struct timeline *t, struct result *result, const struc
     if (point->rss_bytes) row[5] = value_of(point->rss_bytes);
     if (point->rss_bytes && point->recorder_bytes) row[6] = value_of(point->recorder_bytes);
     row[7] = mark;
+    if (t->replay->rate_bytes) estimate_row(t, result, point);
 }
 
 /* What the samples say, into POINTS; how many. */
@@ -173,6 +196,7 @@ static struct result *timeline_finish(void *state)
     struct curve_point *points = memory_new(t->rows + LEAST_ROWS, sizeof(*points));
     size_t count = 0;
 
+    if (t->replay->intervals) result_begin_estimates(result, t->replay->rate_bytes, estimated);
     points[count++] = (struct curve_point){.ticks = trace_header(t->replay->trace)->start_ticks};
     count += curve_points(&t->live, points + count);
     count += sample_points(t, points + count);

@@ -3,7 +3,9 @@
  *
  * Bytes and counts are plain integers, unknown values are empty. The stack column becomes six:
  * label, function, file, line, module of the innermost frame that is not an allocator's (label: in short, for
- * charts), and the whole stack as "outer;...;inner". With several traces the first column names the trace. */
+ * charts), and the whole stack as "outer;...;inner". With several traces the first column names the trace.
+ * Behind a column X of estimates from a sampled trace stand X_low and X_high, the ends of their 95 %
+ * intervals; for exact values, of another trace of the command, both are the value. */
 #include <inttypes.h>
 #include <math.h>
 #include <stdlib.h>
@@ -75,6 +77,16 @@ static void csv_value(struct output *output, const struct result_column *column,
     csv_stack(output, &list);
 }
 
+static void csv_interval(struct output *output, const struct result *result, size_t row, size_t index)
+{
+    const struct result_column *column = &result->columns[index];
+    struct interval_values ends = number_interval(result, row, index);
+    output_text(output, ",");
+    if (!ends.low.is_null) number_print_value(output, column->type, &ends.low);
+    output_text(output, ",");
+    if (!ends.high.is_null) number_print_value(output, column->type, &ends.high);
+}
+
 static void csv_header(const struct result *result, const struct render_context *context)
 {
     if (context->trace_count > 1) output_text(context->output, "trace,");
@@ -82,6 +94,8 @@ static void csv_header(const struct result *result, const struct render_context 
         const struct result_column *column = &result->columns[i];
         output_text(context->output,
                     column->type == VALUE_STACK ? "label,function,file,line,module,stack" : column->name);
+        if (result_column_is_estimated(result, i))
+            output_print(context->output, ",%s_low,%s_high", column->name, column->name);
         output_text(context->output, i + 1 < result->column_count ? "," : "\n");
     }
 }
@@ -98,6 +112,7 @@ static void csv_render(const struct result *result, const struct render_context 
         for (size_t i = 0; i < result->column_count; i++) {
             csv_value(context->output, &result->columns[i], &result->values[row * result->column_count + i],
                       frames);
+            if (result_column_is_estimated(result, i)) csv_interval(context->output, result, row, i);
             output_text(context->output, i + 1 < result->column_count ? "," : "\n");
         }
     }

@@ -2,7 +2,8 @@
  *
  * One object a trace; several traces: an array of them, each with a member "trace". A single-row result is
  * its object; a table is the member named after it, an array with one object a row. Integers have all their
- * 64 bits. Bytes that are not UTF-8 (a path may have any) become U+FFFD. */
+ * 64 bits. Beside an estimate X of a sampled trace stand X_low and X_high, the ends of its 95 % interval,
+ * null where there is none. Bytes that are not UTF-8 (a path may have any) become U+FFFD. */
 #include <inttypes.h>
 #include <jansson.h>
 #include <stdlib.h>
@@ -113,6 +114,17 @@ static void json_value(struct output *output, enum value_type type, const struct
     json_stack(output, &list);
 }
 
+static void json_interval(const struct result *result, size_t row, size_t index, struct output *output,
+                          struct frames *frames, const char *separator)
+{
+    const struct result_column *column = &result->columns[index];
+    struct interval_values ends = number_interval(result, row, index);
+    output_print(output, "%s\"%s_low\": ", separator, column->name);
+    json_value(output, column->type, &ends.low, frames);
+    output_print(output, "%s\"%s_high\": ", separator, column->name);
+    json_value(output, column->type, &ends.high, frames);
+}
+
 static void json_row(const struct result *result, size_t row, struct output *output, struct frames *frames,
                      const char *separator)
 {
@@ -120,6 +132,7 @@ static void json_row(const struct result *result, size_t row, struct output *out
         const struct result_column *column = &result->columns[i];
         output_print(output, "%s\"%s\": ", i > 0 ? separator : "", column->name);
         json_value(output, column->type, &result->values[row * result->column_count + i], frames);
+        if (result_column_is_estimated(result, i)) json_interval(result, row, i, output, frames, separator);
     }
 }
 

@@ -6,7 +6,8 @@
 #include "results/result.h"
 #include "symbols/symbolizer.h"
 
-/* A new result with RESULT's columns, for result_free. Integers are summed; the other values, the stack among
+/* A new result with RESULT's columns, for result_free. Integers are summed, estimates with their
+ * intervals; the other values, the stack among
  * them, are those of the place's first row, which is the largest where RESULT is sorted. Sorted by the
  * integer column KEY, descending; equal ones stay in the order of their first rows. */
 struct result *places_of(const struct result *result, struct symbolizer *symbolizer, const char *key);

@@ -2,6 +2,7 @@
  * heap with RSS next to it, the places behind the peak, what was left at the end, what to ask next.
  * Consumer: a person at a terminal 100 columns wide. */
 #include <inttypes.h>
+#include <math.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
@@ -41,6 +42,25 @@ static int64_t number(const struct report *report, const char *name)
     struct result_value value = metric(report, name);
     return value.is_null ? 0 : value.integer;
 }
+
+/* " (LOW to HIGH)" of a metric that is an estimate, else nothing; into BUFFER. */
+#define RANGE_BYTES (2 * UNITS_TEXT_BYTES + 16)
+static const char *range(char *buffer, const struct report *report, const char *name,
+                         char *(*units)(char *, int64_t))
+{
+    const struct result *metrics = report->facts->metrics;
+    int column = result_column_index(metrics, name);
+    char low[UNITS_TEXT_BYTES], high[UNITS_TEXT_BYTES];
+    buffer[0] = '\0';
+    if (column < 0 || result_get_estimate(metrics, 0, (size_t)column) == NULL) return buffer;
+    struct interval_values ends = number_interval(metrics, 0, (size_t)column);
+    snprintf(buffer, RANGE_BYTES, " (%s to %s)", units(low, ends.low.integer),
+             units(high, ends.high.integer));
+    return buffer;
+}
+
+#define BYTES_RANGE(report, name) range((char[RANGE_BYTES]){0}, report, name, units_bytes)
+#define COUNT_RANGE(report, name) range((char[RANGE_BYTES]){0}, report, name, units_count)
 
 static const char *text(const struct report *report, const char *name)
 {
@@ -135,14 +155,38 @@ static void report_completeness(const struct report *report)
         output_print(output, "  %s event%s lost: figures are too low by that much\n", COUNT(lost),
                      plural(lost));
     if (truncated > 0)
-        output_print(output, "  %s stack%s deeper than the recorder's limit: outermost frames are missing\n",
-                     COUNT(truncated), plural(truncated));
+        output_print(output,
+                     "  %s stack%s deeper than the recorder's limit: outermost frames are missing%s\n",
+                     COUNT(truncated), plural(truncated), COUNT_RANGE(report, "truncated_stacks"));
     if (report->facts->damaged_chunks > 0)
         output_print(output, "  damaged in %s place%s: what is readable is shown\n",
                      COUNT((int64_t)report->facts->damaged_chunks),
                      plural((int64_t)report->facts->damaged_chunks));
     if (report->facts->fork_child)
         output_text(output, "  a fork child: blocks that its parent allocated are not in these figures\n");
+}
+
+static bool is_sampled(const struct report *report)
+{
+    return number(report, "sampling_rate_bytes") > 0;
+}
+
+/* What a sample says, and what it cannot say. */
+static void report_sampling(const struct report *report)
+{
+    if (!is_sampled(report)) return;
+    output_print(report->output,
+                 "  sampled, one in %s: heap figures are estimates, with 95 %% intervals in brackets;\n"
+                 "  not known: temporary allocations, and stacks of which nothing was sampled\n",
+                 BYTES(number(report, "sampling_rate_bytes")));
+}
+
+static const char *baseline_place(const struct report *report)
+{
+    const char *is = text(report, "baseline_is");
+    return strcmp(is, "mark") == 0   ? "at the mark 'baseline'"
+           : strcmp(is, "main") == 0 ? "at main"
+                                     : "at start";
 }
 
 static void report_growth(const struct report *report, const char *what)
@@ -152,18 +196,34 @@ static void report_growth(const struct report *report, const char *what)
     snprintf(growth, sizeof growth, "growth_%s_bytes", what);
     snprintf(percent, sizeof percent, "growth_%s_percent", what);
     if (metric(report, baseline).is_null) return;
-    const char *is = text(report, "baseline_is");
     output_print(report->output, "            baseline %s (%s), growth %s", BYTES(number(report, baseline)),
-                 strcmp(is, "mark") == 0   ? "at the mark 'baseline'"
-                 : strcmp(is, "main") == 0 ? "at main"
-                                           : "at start",
-                 BYTES(number(report, growth)));
+                 baseline_place(report), BYTES(number(report, growth)));
     struct result_value rate = metric(report, percent);
     if (!rate.is_null) output_print(report->output, " (%s)", PERCENT(rate.real));
     output_text(report->output, "\n");
 }
 
-static void report_heap(const struct report *report)
+/* The same of live bytes that are estimates. */
+static void report_estimated_growth(const struct report *report)
+{
+    const struct result *metrics = report->facts->metrics;
+    size_t percent = (size_t)result_column_index(metrics, "growth_live_percent");
+    output_print(report->output, "            baseline %s: %s%s\n", baseline_place(report),
+                 BYTES(number(report, "baseline_live_bytes")), BYTES_RANGE(report, "baseline_live_bytes"));
+    output_print(report->output, "            growth %s%s", BYTES(number(report, "growth_live_bytes")),
+                 BYTES_RANGE(report, "growth_live_bytes"));
+    struct interval_values ends = number_interval(metrics, 0, percent);
+    if (!metric(report, "growth_live_percent").is_null) {
+        output_print(report->output, ", %s", PERCENT(metric(report, "growth_live_percent").real));
+        if (ends.high.is_null)
+            output_print(report->output, " (%s or more)", PERCENT(ends.low.real));
+        else
+            output_print(report->output, " (%s to %s)", PERCENT(ends.low.real), PERCENT(ends.high.real));
+    }
+    output_text(report->output, "\n");
+}
+
+static void report_exact_heap(const struct report *report)
 {
     struct output *output = report->output;
     int64_t allocations = number(report, "allocations"), temporary = number(report, "temporary_allocations");
@@ -174,18 +234,48 @@ static void report_heap(const struct report *report)
     output_print(output, "            %s allocation%s of %s in all, %s frees; %s temporary (%s)\n",
                  COUNT(allocations), plural(allocations), BYTES(number(report, "allocated_bytes")),
                  COUNT(number(report, "frees")), COUNT(temporary), PERCENT(share(temporary, allocations)));
+}
+
+/* Each figure in a line of its own: with its interval it is as long as two. */
+static void report_estimated_heap(const struct report *report)
+{
+    struct output *output = report->output;
+    output_print(output, "heap        peak %s%s, %s after the start,\n",
+                 BYTES(number(report, "peak_live_bytes")), BYTES_RANGE(report, "peak_live_bytes"),
+                 NS(number(report, "peak_at_ns")));
+    output_print(output, "            in %s%s blocks\n", COUNT(number(report, "peak_live_blocks")),
+                 COUNT_RANGE(report, "peak_live_blocks"));
+    report_estimated_growth(report);
+    output_print(output, "            %s%s allocated in all,\n", BYTES(number(report, "allocated_bytes")),
+                 BYTES_RANGE(report, "allocated_bytes"));
+    output_print(output, "            by %s%s allocations;\n", COUNT(number(report, "allocations")),
+                 COUNT_RANGE(report, "allocations"));
+    output_print(output, "            %s%s frees\n", COUNT(number(report, "frees")),
+                 COUNT_RANGE(report, "frees"));
+}
+
+static void report_heap(const struct report *report)
+{
+    struct output *output = report->output;
+    if (is_sampled(report))
+        report_estimated_heap(report);
+    else
+        report_exact_heap(report);
     int64_t failed = number(report, "failed_allocations"),
             unknown = number(report, "frees_of_unknown_blocks");
     if (failed > 0)
-        output_print(output, "            %s allocation%s failed\n", COUNT(failed), plural(failed));
+        output_print(output, "            %s allocation%s failed%s\n", COUNT(failed), plural(failed),
+                     COUNT_RANGE(report, "failed_allocations"));
     if (unknown > 0)
         output_print(output, "            %s free%s of blocks whose allocation was not seen\n",
                      COUNT(unknown), plural(unknown));
     if (number(report, "pool_allocations") > 0)
-        output_print(output,
-                     "            pools of its own: %s blocks taken, %s given back, %s live at the end\n",
-                     COUNT(number(report, "pool_allocations")), COUNT(number(report, "pool_frees")),
-                     BYTES(number(report, "pool_live_bytes_at_end")));
+        output_print(
+            output,
+            "            pools of its own: %s%s blocks taken, %s%s given back, %s%s live at the end\n",
+            COUNT(number(report, "pool_allocations")), COUNT_RANGE(report, "pool_allocations"),
+            COUNT(number(report, "pool_frees")), COUNT_RANGE(report, "pool_frees"),
+            BYTES(number(report, "pool_live_bytes_at_end")), BYTES_RANGE(report, "pool_live_bytes_at_end"));
 }
 
 static void report_rss(const struct report *report)
@@ -231,6 +321,44 @@ static void print_callers(struct output *output, const struct frame_list *list, 
     }
 }
 
+/* The intervals of an estimated place, below it. */
+static void report_place_range(const struct report *report, const struct result *places, size_t row,
+                               const char *bytes_column, const char *blocks_column)
+{
+    size_t bytes = (size_t)result_column_index(places, bytes_column);
+    size_t blocks = (size_t)result_column_index(places, blocks_column);
+    if (result_get_estimate(places, row, bytes) == NULL) return;
+    struct interval_values of_bytes = number_interval(places, row, bytes);
+    struct interval_values of_blocks = number_interval(places, row, blocks);
+    output_print(report->output, "%14s(%s to %s in %s to %s blocks)\n", "", BYTES(of_bytes.low.integer),
+                 BYTES(of_bytes.high.integer), COUNT(of_blocks.low.integer), COUNT(of_blocks.high.integer));
+}
+
+/* What the rows of PLACES from FIRST on have together. */
+static void report_rest(const struct report *report, const struct result *places, size_t first,
+                        const char *bytes_column, int64_t total)
+{
+    int64_t rest = 0, left = 0;
+    size_t column = (size_t)result_column_index(places, bytes_column);
+    struct interval_basis basis = {.seen = true};
+    for (size_t row = first; row < places->row_count; row++) {
+        int64_t bytes = result_get(places, row, bytes_column).integer;
+        const struct result_estimate *estimate = result_get_estimate(places, row, column);
+        if (estimate != NULL) interval_basis_add(&basis, &estimate->basis);
+        rest = number_add(rest, bytes);
+        left += bytes > 0;
+    }
+    if (left == 0) return;
+    output_print(report->output, "  %10s %7s            in %s other place%s", BYTES(rest),
+                 PERCENT(share(rest, total)), COUNT(left), plural(left));
+    if (basis.total > 0) {
+        struct interval interval = interval_of(&basis);
+        output_print(report->output, " (%s to %s)", BYTES((int64_t)fmin(interval.low, 0x1p62)),
+                     BYTES((int64_t)fmin(interval.high, 0x1p62)));
+    }
+    output_text(report->output, "\n");
+}
+
 /* The first rows of PLACES, each with its share of TOTAL and its callers. */
 static void report_places(const struct report *report, const struct result *places, const char *bytes_column,
                           const char *blocks_column, int64_t total)
@@ -249,19 +377,12 @@ static void report_places(const struct report *report, const struct result *plac
                      COUNT(result_get(places, row, blocks_column).integer));
         print_cut(report->output, label, WIDTH - 32);
         free(label);
+        report_place_range(report, places, row, bytes_column, blocks_column);
         if (list.count > 0) print_callers(report->output, &list, site, 14);
         shown++;
     }
     if (shown < places->row_count) {
-        int64_t rest = 0, left = 0;
-        for (size_t row = shown; row < places->row_count; row++) {
-            int64_t bytes = result_get(places, row, bytes_column).integer;
-            rest = number_add(rest, bytes);
-            left += bytes > 0;
-        }
-        if (left > 0)
-            output_print(report->output, "  %10s %7s            in %s other place%s\n", BYTES(rest),
-                         PERCENT(share(rest, total)), COUNT(left), plural(left));
+        report_rest(report, places, shown, bytes_column, total);
     }
     frames_free(frames);
 }
@@ -280,19 +401,32 @@ static void report_outstanding(const struct report *report)
 {
     int64_t bytes = number(report, "leaked_bytes"), blocks = number(report, "leaked_allocations");
     if (blocks == 0) {
-        output_text(report->output, "\nNo block was outstanding at the end.\n");
+        if (is_sampled(report))
+            output_print(report->output, "\nNone of the sampled blocks was outstanding at the end%s.\n",
+                         BYTES_RANGE(report, "leaked_bytes"));
+        else
+            output_text(report->output, "\nNo block was outstanding at the end.\n");
         return;
     }
     struct result *places = places_of(report->facts->leaks, report->context->symbolizer, "bytes");
     output_print(report->output, "\n%12s %7s %9s  outstanding at the end: %s in %s block%s%s\n", "bytes",
                  "share", "blocks", BYTES(bytes), COUNT(blocks), plural(blocks),
                  strcmp(text(report, "leaked_is"), "outstanding") == 0 ? " (leaked or reachable)" : "");
+    if (is_sampled(report))
+        output_print(report->output, "%33s%s,%s blocks\n", "", BYTES_RANGE(report, "leaked_bytes"),
+                     COUNT_RANGE(report, "leaked_allocations"));
     report_places(report, places, "bytes", "blocks", bytes);
     result_free(places);
 }
 
 static void report_nothing(const struct report *report)
 {
+    if (is_sampled(report)) {
+        output_print(report->output,
+                     "\nNo allocation was sampled: the program allocated little%s, or nothing.\n",
+                     BYTES_RANGE(report, "allocated_bytes"));
+        return;
+    }
     output_print(
         report->output,
         "\nNo allocation was recorded: the trace has %s.\n"
@@ -350,6 +484,7 @@ void render_report(const struct report_facts *facts, const struct render_context
         output_print(context->output, "%s== %s\n", context->trace_index > 0 ? "\n" : "", context->trace_path);
     report_what_ran(&report);
     report_completeness(&report);
+    report_sampling(&report);
     if (number(&report, "allocations") == 0 && number(&report, "pool_allocations") == 0) {
         report_nothing(&report);
         return;
@@ -358,8 +493,8 @@ void render_report(const struct report_facts *facts, const struct render_context
     report_heap(&report);
     report_rss(&report);
     int64_t threads = number(&report, "threads");
-    output_print(context->output, "threads     %s; %s distinct allocation stacks\n", COUNT(threads),
-                 COUNT(number(&report, "distinct_stacks")));
+    output_print(context->output, "threads     %s; %s distinct allocation stacks%s\n", COUNT(threads),
+                 COUNT(number(&report, "distinct_stacks")), is_sampled(&report) ? " sampled" : "");
     report_peak_sites(&report);
     report_outstanding(&report);
     report_symbols(&report);

@@ -1,6 +1,9 @@
 /* Tables for people: human units, aligned columns, the first rows and a line of totals; a stack stands
- * below its row. Consumer: the terminal. Not a format for scripts: it may change; csv and json will not. */
+ * below its row, and between the two, of estimates from a sampled trace, a line with the low and one with the
+ * high ends of their 95 % intervals. Consumer: the terminal. Not a format for scripts: it may change; csv and
+ * json will not. */
 #include <inttypes.h>
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 #include "renderers/frames.h"
@@ -96,6 +99,52 @@ static struct result_value column_total(const struct result *result, size_t colu
     return total;
 }
 
+/* The same of every column that adds up, for a line of totals; the ends of the intervals in *LOWS and *HIGHS.
+ */
+static void text_sums(const struct result *result, struct result_value *totals, struct result_value *lows,
+                      struct result_value *highs)
+{
+    for (size_t i = 0; i < result->column_count; i++) {
+        totals[i] = lows[i] = highs[i] = (struct result_value){.is_null = true};
+        if (!column_adds_up(&result->columns[i])) continue;
+        totals[i] = column_total(result, i);
+        struct interval_basis sum = {0};
+        for (size_t row = 0; row < result->row_count; row++) {
+            const struct result_estimate *estimate = result_get_estimate(result, row, i);
+            if (estimate != NULL) interval_basis_add(&sum, &estimate->basis);
+        }
+        if (!result_column_is_estimated(result, i) || sum.total <= 0) continue;
+        struct interval interval = interval_of(&sum);
+        lows[i] = value_integer((int64_t)fmin(floor(interval.low), 0x1p62));
+        highs[i] = value_integer((int64_t)fmin(ceil(interval.high), 0x1p62));
+    }
+}
+
+/* The ends of the intervals of row ROW; null where there is none. */
+static void text_row_ends(const struct result *result, size_t row, struct result_value *lows,
+                          struct result_value *highs)
+{
+    for (size_t i = 0; i < result->column_count; i++) {
+        struct interval_values ends = number_interval(result, row, i);
+        bool estimate = result_get_estimate(result, row, i) != NULL;
+        lows[i] = estimate ? ends.low : (struct result_value){.is_null = true};
+        highs[i] = estimate ? ends.high : (struct result_value){.is_null = true};
+    }
+}
+
+static void text_single_interval(const struct result *result, size_t column, struct output *output)
+{
+    char low[CELL_BYTES], high[CELL_BYTES];
+    struct interval_values ends = number_interval(result, 0, column);
+    const struct result_column *shape = &result->columns[column];
+    if (result_get_estimate(result, 0, column) == NULL) return;
+    if (ends.high.is_null)
+        output_print(output, "  (%s or more)", text_cell(low, shape, &ends.low));
+    else
+        output_print(output, "  (%s to %s)", text_cell(low, shape, &ends.low),
+                     text_cell(high, shape, &ends.high));
+}
+
 static void text_single_row(const struct result *result, struct output *output)
 {
     size_t width = 0;
@@ -104,8 +153,10 @@ static void text_single_row(const struct result *result, struct output *output)
             width = strlen(text_heading(&result->columns[i]));
     for (size_t i = 0; i < result->column_count && result->row_count > 0; i++) {
         char cell[CELL_BYTES];
-        output_print(output, "%-*s  %s\n", (int)width, text_heading(&result->columns[i]),
+        output_print(output, "%-*s  %s", (int)width, text_heading(&result->columns[i]),
                      text_cell(cell, &result->columns[i], &result->values[i]));
+        text_single_interval(result, i, output);
+        output_text(output, "\n");
     }
 }
 
@@ -131,35 +182,78 @@ struct text_table {
     size_t stack_column; /* column_count: none */
     bool *visible;
     size_t *widths;
+    bool intervals;                    /* there are lines of low and high ends */
+    struct result_value *lows, *highs; /* scratch: of one line each */
+    struct result_value *totals;       /* and the ends of their intervals: */
+    struct result_value *total_lows, *total_highs;
 };
 
-static void text_widen(struct text_table *table, size_t column, const char *cell)
+static struct text_table text_table_new(const struct result *result, const struct render_context *context)
 {
-    if (strlen(cell) > table->widths[column]) table->widths[column] = strlen(cell);
+    size_t columns = result->column_count;
+    bool all = context->top == 0 || context->top > result->row_count;
+    struct result_value *values = memory_new(5 * columns, sizeof *values);
+    struct text_table table = {
+        .result = result,
+        .output = context->output,
+        .frames = frames_new(result, context->symbolizer),
+        .shown = all ? result->row_count : (size_t)context->top,
+        .stack_column = columns,
+        .visible = memory_new(columns, sizeof(bool)),
+        .widths = memory_new(columns, sizeof(size_t)),
+        .intervals = result->estimates != NULL && result->estimates->rate_bytes > 0,
+        .lows = values,
+        .highs = values + columns,
+        .totals = values + 2 * columns,
+        .total_lows = values + 3 * columns,
+        .total_highs = values + 4 * columns,
+    };
+    text_sums(result, table.totals, table.total_lows, table.total_highs);
+    return table;
+}
+
+static void text_table_free(struct text_table *table)
+{
+    free(table->visible);
+    free(table->widths);
+    free(table->lows);
+    frames_free(table->frames);
+}
+
+static void text_widen(struct text_table *table, size_t column, const struct result_value *value)
+{
+    char cell[CELL_BYTES];
+    size_t width = strlen(text_cell(cell, &table->result->columns[column], value));
+    if (width > table->widths[column]) table->widths[column] = width;
 }
 
 static void text_measure(struct text_table *table)
 {
     const struct result *result = table->result;
-    char cell[CELL_BYTES];
     for (size_t i = 0; i < result->column_count; i++) {
-        const struct result_column *column = &result->columns[i];
-        if (column->type == VALUE_STACK) {
+        if (result->columns[i].type == VALUE_STACK) {
             table->stack_column = i;
             continue;
         }
         table->visible[i] = column_says_something(result, i);
-        text_widen(table, i, text_heading(column));
-        for (size_t row = 0; row < table->shown; row++)
-            text_widen(table, i, text_cell(cell, column, &result->values[row * result->column_count + i]));
-        if (column_adds_up(column)) {
-            struct result_value total = column_total(result, i);
-            text_widen(table, i, text_cell(cell, column, &total));
+        table->widths[i] = strlen(text_heading(&result->columns[i]));
+        text_widen(table, i, &table->totals[i]);
+        text_widen(table, i, &table->total_lows[i]);
+        text_widen(table, i, &table->total_highs[i]);
+    }
+    for (size_t row = 0; row < table->shown; row++) {
+        text_row_ends(result, row, table->lows, table->highs);
+        for (size_t i = 0; i < result->column_count; i++) {
+            text_widen(table, i, &result->values[row * result->column_count + i]);
+            text_widen(table, i, &table->lows[i]);
+            text_widen(table, i, &table->highs[i]);
         }
     }
 }
 
-static void text_line(struct text_table *table, const char *label, const struct result_value *values)
+/* One line of VALUES (NULL: the headings) behind LABEL. ENDS: of intervals, blank where there are none. */
+static void text_line(struct text_table *table, const char *label, const struct result_value *values,
+                      bool ends)
 {
     char cell[CELL_BYTES];
     size_t blanks = 0; /* owed: a line does not end in blanks */
@@ -168,6 +262,7 @@ static void text_line(struct text_table *table, const char *label, const struct 
         const struct result_column *column = &table->result->columns[i];
         if (!table->visible[i]) continue;
         const char *text = values != NULL ? text_cell(cell, column, &values[i]) : text_heading(column);
+        if (values != NULL && values[i].is_null && ends) text = "";
         size_t padding = table->widths[i] - strlen(text);
         bool to_the_left = column->type == VALUE_TEXT;
         output_print(table->output, "%*s%s", (int)(blanks + 2 + (to_the_left ? 0 : padding)), "", text);
@@ -176,34 +271,37 @@ static void text_line(struct text_table *table, const char *label, const struct 
     output_text(table->output, "\n");
 }
 
-static void text_totals(struct text_table *table)
+static void text_ends(struct text_table *table, const struct result_value *lows,
+                      const struct result_value *highs)
 {
-    const struct result *result = table->result;
-    struct result_value *totals = memory_new(result->column_count, sizeof *totals);
-    for (size_t i = 0; i < result->column_count; i++) {
-        totals[i] = (struct result_value){.is_null = true};
-        if (column_adds_up(&result->columns[i])) totals[i] = column_total(result, i);
-    }
-    text_line(table, "total", totals);
-    free(totals);
+    if (!table->intervals) return;
+    text_line(table, "low", lows, true);
+    text_line(table, "high", highs, true);
 }
 
 static void text_rows(struct text_table *table)
 {
     const struct result *result = table->result;
-    text_line(table, "", NULL);
+    if (table->intervals)
+        output_text(table->output,
+                    "estimated from a sample; low and high are the ends of the 95 % intervals\n");
+    text_line(table, "", NULL, false);
     for (size_t row = 0; row < table->shown && !output_failed(table->output); row++) {
         const struct result_value *values = &result->values[row * result->column_count];
         char label[24];
         snprintf(label, sizeof label, "%zu", row + 1);
-        text_line(table, label, values);
+        text_line(table, label, values, false);
+        text_row_ends(result, row, table->lows, table->highs);
+        text_ends(table, table->lows, table->highs);
         if (table->stack_column < result->column_count && !values[table->stack_column].is_null) {
             struct frame_list list = frames_of_stack(table->frames, values[table->stack_column].stack);
             text_stack(&list, table->output);
         }
     }
-    if (strcmp(result->name, "timeline") != 0) /* moments do not add up */
-        text_totals(table);
+    if (strcmp(result->name, "timeline") != 0) { /* moments do not add up */
+        text_line(table, "total", table->totals, false);
+        text_ends(table, table->total_lows, table->total_highs);
+    }
     if (table->shown < result->row_count)
         output_print(table->output, "%zu of %zu %s; --top 0 shows all\n", table->shown, result->row_count,
                      result->name);
@@ -221,21 +319,10 @@ static void text_render(const struct result *result, const struct render_context
         output_print(context->output, "no %s\n", result->name);
         return;
     }
-    struct text_table table = {
-        .result = result,
-        .output = context->output,
-        .frames = frames_new(result, context->symbolizer),
-        .shown =
-            context->top == 0 || context->top > result->row_count ? result->row_count : (size_t)context->top,
-        .stack_column = result->column_count,
-        .visible = memory_new(result->column_count, sizeof(bool)),
-        .widths = memory_new(result->column_count, sizeof(size_t)),
-    };
+    struct text_table table = text_table_new(result, context);
     text_measure(&table);
     text_rows(&table);
-    free(table.visible);
-    free(table.widths);
-    frames_free(table.frames);
+    text_table_free(&table);
 }
 
 const struct renderer render_text = {"text", "for people: human units, the first rows, totals", text_render};

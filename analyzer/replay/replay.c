@@ -62,14 +62,25 @@ struct replay_private {
     uint32_t *site_of_stack; /* by node: its site, of whichever kind came first; 0: none */
     size_t site_of_stack_count;
     size_t site_capacity, thread_capacity;
+    size_t site_estimate_capacity, thread_estimate_capacity;
     struct cached_frame frames[FRAME_CACHE];
     uint32_t module_changes;
     struct thread_entry *thread_table;
     struct arena *thread_entries;
+    uint64_t ignored;     /* frees of unknown blocks in a sampled trace */
     uint64_t heap_events; /* allocations and frees of the allocator */
     uint64_t last_block;  /* the address allocated by the last of them, */
     bool last_allocated;  /* if it was an allocation */
 };
+
+/* Entry USED of *ESTIMATES, which grows with an array of USED + 1, if the trace is sampled. */
+static void estimates_grow(const struct replay *r, struct heap_estimates **estimates, size_t *capacity,
+                           size_t used)
+{
+    if (!r->rate_bytes) return;
+    *estimates = memory_grow(*estimates, capacity, used, sizeof(**estimates));
+    (*estimates)[used] = (struct heap_estimates){.least_bytes = UINT64_MAX};
+}
 
 struct replay *replay_new(struct trace *trace)
 {
@@ -77,11 +88,15 @@ struct replay *replay_new(struct trace *trace)
     struct replay_private *p = r->private = memory_new(1, sizeof(*p));
 
     r->trace = trace;
+    r->rate_bytes = trace_header(trace)->sampling_rate_bytes;
+    r->intervals = r->rate_bytes != 0;
+    r->heap.estimates.least_bytes = r->pool.estimates.least_bytes = UINT64_MAX;
     r->modules = modules_new(trace);
     r->stacks = stack_tree_new();
     r->sites = memory_grow(NULL, &p->site_capacity, 0, sizeof(*r->sites));
     r->site_count = 1;
     memset(r->sites, 0, sizeof(*r->sites));
+    estimates_grow(r, &r->site_estimates, &p->site_estimate_capacity, 0);
     p->thread_entries = arena_new();
     p->live = live_map_new();
     p->pool = live_map_new();
@@ -108,7 +123,9 @@ void replay_free(struct replay *r)
     modules_free(r->modules);
     stack_tree_free(r->stacks);
     free(r->sites);
+    free(r->site_estimates);
     free(r->threads);
+    free(r->thread_estimates);
     free(r);
 }
 
@@ -126,6 +143,7 @@ static uint32_t thread_find(struct replay *r, uint64_t serial)
     entry->thread = (uint32_t)r->thread_count;
     HASH_ADD(hh, p->thread_table, serial, sizeof(serial), entry);
     r->threads = memory_grow(r->threads, &p->thread_capacity, r->thread_count, sizeof(*r->threads));
+    estimates_grow(r, &r->thread_estimates, &p->thread_estimate_capacity, r->thread_count);
     r->threads[r->thread_count++] = (struct replay_thread){.serial = serial};
     return entry->thread;
 }
@@ -219,6 +237,7 @@ static uint32_t *site_slot(struct replay *r, uint32_t stack)
 static uint32_t site_add(struct replay *r, uint32_t stack, bool pool, uint32_t other)
 {
     r->sites = memory_grow(r->sites, &r->private->site_capacity, r->site_count, sizeof(*r->sites));
+    estimates_grow(r, &r->site_estimates, &r->private->site_estimate_capacity, r->site_count);
     r->sites[r->site_count] = (struct site){.stack = stack, .pool = pool, .other = other};
     return (uint32_t)r->site_count++;
 }
@@ -245,12 +264,17 @@ static struct heap_totals *totals_of(struct replay *r, bool pool)
 }
 
 /* Before a site's live blocks change: remember what they were at the last peak. */
-static void site_remember_peak(struct site *site, const struct heap_totals *totals)
+static void site_remember_peak(struct replay *r, uint32_t index, const struct heap_totals *totals)
 {
+    struct site *site = &r->sites[index];
+
     if (site->peak_epoch == totals->peak_epoch) return;
     site->peak_epoch = totals->peak_epoch;
     site->peak_bytes = site->live_bytes;
     site->peak_blocks = site->live_blocks;
+    if (!r->rate_bytes) return;
+    r->site_estimates[index].peak_bytes = r->site_estimates[index].live_bytes;
+    r->site_estimates[index].peak_blocks = r->site_estimates[index].live_blocks;
 }
 
 void site_peak(const struct replay *r, const struct site *site, uint64_t *bytes, uint64_t *blocks)
@@ -262,6 +286,17 @@ void site_peak(const struct replay *r, const struct site *site, uint64_t *bytes,
     *blocks = unchanged ? site->live_blocks : site->peak_blocks;
 }
 
+void site_peak_estimates(const struct replay *r, uint32_t index, struct estimate *bytes,
+                         struct estimate *blocks)
+{
+    const struct site *site = &r->sites[index];
+    const struct heap_estimates *estimates = &r->site_estimates[index];
+    bool unchanged = site->peak_epoch != (site->pool ? r->pool.peak_epoch : r->heap.peak_epoch);
+
+    *bytes = unchanged ? estimates->live_bytes : estimates->peak_bytes;
+    *blocks = unchanged ? estimates->live_blocks : estimates->peak_blocks;
+}
+
 uint64_t replay_end(const struct replay *r)
 {
     const struct trace_exit *exit = &trace_header(r->trace)->exit;
@@ -269,17 +304,45 @@ uint64_t replay_end(const struct replay *r)
     return exit->kind && exit->ticks > r->ticks ? exit->ticks : r->ticks;
 }
 
+static void estimates_live(struct heap_estimates *estimates, uint64_t size, struct weight weight, bool more)
+{
+    void (*const change)(struct estimate *, double, struct weight) = more ? estimate_add : estimate_subtract;
+
+    change(&estimates->live_blocks, 1, weight);
+    change(&estimates->live_bytes, (double)size, weight);
+}
+
+/* Live bytes are above what they ever were. (In a sampled trace: those that are estimated.) */
+static bool totals_reach_peak(const struct replay *r, struct heap_totals *totals)
+{
+    struct heap_estimates *estimates = &totals->estimates;
+
+    if (r->rate_bytes) {
+        if (estimates->live_bytes.total <= estimates->peak_bytes.total) return false;
+        estimates->peak_bytes = estimates->live_bytes;
+        estimates->peak_blocks = estimates->live_blocks;
+    } else if (totals->live_bytes <= totals->peak_bytes) {
+        return false;
+    }
+    return true;
+}
+
 static void live_add(struct replay *r, const struct live_block *block, bool pool)
 {
     struct heap_totals *totals = totals_of(r, pool);
     struct site *site = &r->sites[block->site];
 
-    site_remember_peak(site, totals);
+    site_remember_peak(r, block->site, totals);
     site->live_blocks++;
     site->live_bytes += block->size;
     totals->live_blocks++;
     totals->live_bytes += block->size;
-    if (totals->live_bytes <= totals->peak_bytes) return;
+    if (r->rate_bytes) {
+        struct weight weight = weight_of(block->size, r->rate_bytes);
+        estimates_live(&r->site_estimates[block->site], block->size, weight, true);
+        estimates_live(&totals->estimates, block->size, weight, true);
+    }
+    if (!totals_reach_peak(r, totals)) return;
     totals->peak_bytes = totals->live_bytes;
     totals->peak_blocks = totals->live_blocks;
     totals->peak_ticks = r->ticks;
@@ -291,11 +354,63 @@ static void live_subtract(struct replay *r, const struct live_block *block, bool
     struct heap_totals *totals = totals_of(r, pool);
     struct site *site = &r->sites[block->site];
 
-    site_remember_peak(site, totals);
+    site_remember_peak(r, block->site, totals);
     site->live_blocks--;
     site->live_bytes -= block->size;
     totals->live_blocks--;
     totals->live_bytes -= block->size;
+    if (r->rate_bytes) {
+        struct weight weight = weight_of(block->size, r->rate_bytes);
+        estimates_live(&r->site_estimates[block->site], block->size, weight, false);
+        estimates_live(&totals->estimates, block->size, weight, false);
+    }
+}
+
+/* --- estimates -------------------------------------------------------------------------------------- */
+
+static void estimates_allocated(struct heap_estimates *estimates, const struct event *e, struct weight weight)
+{
+    estimate_add(&estimates->allocations, 1, weight);
+    estimate_add(&estimates->allocated_bytes, (double)e->size, weight);
+    if (e->realloc_of_block) estimate_add(&estimates->reallocations, 1, weight);
+    if (e->truncated) estimate_add(&estimates->truncated_stacks, 1, weight);
+    if (e->size < estimates->least_bytes) estimates->least_bytes = e->size;
+}
+
+static void count_allocation(struct replay *r, const struct event *e, const struct replay_step *step)
+{
+    struct weight weight;
+
+    if (!r->rate_bytes) return;
+    weight = weight_of(e->size, r->rate_bytes);
+    estimates_allocated(&totals_of(r, e->pool)->estimates, e, weight);
+    estimates_allocated(&r->site_estimates[step->site], e, weight);
+    if (!e->pool && step->thread != THREAD_NONE)
+        estimates_allocated(&r->thread_estimates[step->thread], e, weight);
+}
+
+/* A free, or one that is taken back. */
+static void count_free(struct replay *r, const struct replay_step *step, bool more)
+{
+    void (*const change)(struct estimate *, double, struct weight) = more ? estimate_add : estimate_subtract;
+    struct weight weight;
+
+    if (!r->rate_bytes) return;
+    weight = weight_of(step->size, r->rate_bytes);
+    change(&totals_of(r, step->pool)->estimates.frees, 1, weight);
+    if (!step->pool && step->thread != THREAD_NONE)
+        change(&r->thread_estimates[step->thread].frees, 1, weight);
+}
+
+/* A failed call, recorded because SIZE was chosen. */
+static void count_failure(struct replay *r, const struct replay_step *step, uint64_t size)
+{
+    struct weight weight;
+
+    if (!r->rate_bytes) return;
+    weight = weight_of(size, r->rate_bytes);
+    estimate_add(&r->heap.estimates.failed, 1, weight);
+    estimate_add(&r->site_estimates[step->site].failed, 1, weight);
 }
 
 /* --- what events do --------------------------------------------------------------------------------- */
@@ -345,6 +460,7 @@ static void apply_allocation(struct replay *r, struct replay_stream *s, const st
     totals->allocated_bytes += block.size;
     totals->reallocations += e->realloc_of_block;
     r->truncated_stacks += e->truncated;
+    count_allocation(r, e, step);
     if (e->pool) return;
     p->heap_events++;
     p->last_block = e->block;
@@ -356,6 +472,7 @@ static void apply_allocation(struct replay *r, struct replay_stream *s, const st
 
 static uint64_t *unknown_counter(struct replay *r, struct heap_totals *totals)
 {
+    if (r->rate_bytes) return &r->private->ignored;
     if (trace_header(r->trace)->flags & TRACE_FLAG_FORK_CHILD) return &totals->frees_inherited;
     return r->marks.stopped_once ? &totals->frees_unrecorded : &totals->frees_unknown;
 }
@@ -368,7 +485,7 @@ static void apply_free(struct replay *r, const struct event *e, struct replay_st
     struct live_block block;
 
     step->pool = e->pool;
-    step->temporary = !e->pool && p->last_allocated && p->last_block == e->block;
+    step->temporary = !r->rate_bytes && !e->pool && p->last_allocated && p->last_block == e->block;
     if (!e->pool) {
         p->last_allocated = false;
         p->heap_events++;
@@ -389,6 +506,7 @@ static void apply_free(struct replay *r, const struct event *e, struct replay_st
     totals->frees++;
     totals->temporary += step->temporary;
     r->sites[block.site].temporary += step->temporary;
+    count_free(r, step, true);
     if (!e->pool && step->thread != THREAD_NONE) r->threads[step->thread].frees++;
 }
 
@@ -422,6 +540,7 @@ static void restore_block(struct replay *r, const struct open_begin *begin, stru
     step->size = begin->block.size;
     step->temporary = begin->temporary;
     block_insert(r, &begin->block, false, step);
+    count_free(r, step, false);
     r->heap.frees--;
     r->heap.temporary -= begin->temporary;
     r->sites[begin->block.site].temporary -= begin->temporary;
@@ -436,8 +555,12 @@ static void apply_failure(struct replay *r, struct replay_stream *s, const struc
 
     if (closes) s->begin_count--;
     if (e->kind == EVENT_REALLOC_END && e->outcome == TRACE_REALLOC_FREED) return; /* it was a free */
+    /* Of a sampled trace's failed reallocs those count whose block is known: so likely is what it stands for.
+     */
+    if (r->rate_bytes && closes && s->begins[s->begin_count].unknown) return;
     step->effect = EFFECT_FAILED;
     step->site = site_of(r, stack, false);
+    count_failure(r, step, closes ? s->begins[s->begin_count].block.size : e->size);
     r->sites[step->site].failed++;
     r->heap.failed++;
     if (closes) restore_block(r, &s->begins[s->begin_count], step);

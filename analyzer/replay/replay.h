@@ -5,7 +5,12 @@
  * free and one allocation; a failed call is neither, and a failed realloc leaves its block as it was.
  * Blocks that the program reports of pools of its own (memtrace_allocated) lie inside blocks of the
  * allocator. They have an address space, sites and totals of their own and count in no other.
- * Memory follows live blocks, distinct stacks and threads, never events. */
+ * Memory follows live blocks, distinct stacks and threads, never events.
+ *
+ * A sampled trace has some of the events. Then the counts here are of what was recorded, fit for no print,
+ * and `estimates` of the totals, sites and threads say what they stand for. What depends on the events in
+ * between (temporary allocations) stays 0, and so do frees of blocks that the trace does not have: they are
+ * not its. */
 #ifndef ANALYZER_REPLAY_REPLAY_H
 #define ANALYZER_REPLAY_REPLAY_H
 
@@ -14,9 +19,18 @@
 #include <stdint.h>
 #include "reader/event.h"
 #include "reader/trace_file.h"
+#include "replay/estimate.h"
 #include "replay/marks.h"
 #include "replay/modules.h"
 #include "replay/stack_tree.h"
+
+/* Of a sampled trace: what counts of events and bytes stand for. */
+struct heap_estimates {
+    struct estimate allocations, allocated_bytes, frees, failed, reallocations, truncated_stacks;
+    struct estimate live_blocks, live_bytes;
+    struct estimate peak_blocks, peak_bytes; /* of a site: as peak_bytes of struct site */
+    uint64_t least_bytes;                    /* the smallest size recorded; UINT64_MAX: none */
+};
 
 /* What the blocks of one distinct stack did; of pools and of the allocator apart. */
 struct site {
@@ -37,7 +51,8 @@ struct heap_totals {
     /* Frees of blocks that replay does not know, each in one of: a fork child's, which the parent allocated;
      * those after a stop mark, when allocations go unrecorded; the rest. */
     uint64_t frees_inherited, frees_unrecorded, frees_unknown;
-    uint64_t displaced; /* blocks whose free is missing: their address was allocated again */
+    uint64_t displaced;              /* blocks whose free is missing: their address was allocated again */
+    struct heap_estimates estimates; /* of a sampled trace; peak_ticks and peak_epoch are then of these */
 };
 
 struct replay_thread {
@@ -56,9 +71,12 @@ struct replay { /* for reducers: all of it is there to be read */
     size_t distinct_stacks; /* that blocks, of whatever kind, were allocated from */
     struct replay_thread *threads;
     size_t thread_count;
-    uint64_t events;           /* all records */
-    uint64_t ticks;            /* of the last record */
-    uint64_t truncated_stacks; /* allocations whose stack is truncated */
+    uint64_t rate_bytes; /* of the sampling; 0: the trace has all events, and no estimates are made */
+    bool intervals; /* results have room for intervals: this trace, or another of the command's, is sampled */
+    struct heap_estimates *site_estimates, *thread_estimates; /* as sites, threads; NULL: rate_bytes is 0 */
+    uint64_t events;                                          /* all records */
+    uint64_t ticks;                                           /* of the last record */
+    uint64_t truncated_stacks;                                /* allocations whose stack is truncated */
     struct replay_private *private;
 };
 
@@ -96,5 +114,8 @@ uint64_t replay_end(const struct replay *replay);
 /* What SITE contributed at the moment of the global peak (of its kind). Exact: a site remembers its state
  * before it changes for the first time since the last peak; so no peak has to look at all sites. */
 void site_peak(const struct replay *replay, const struct site *site, uint64_t *bytes, uint64_t *blocks);
+/* The same of a sampled trace, where the peak is that of the estimated live bytes. */
+void site_peak_estimates(const struct replay *replay, uint32_t site, struct estimate *bytes,
+                         struct estimate *blocks);
 
 #endif

@@ -1,5 +1,6 @@
 #include "results/result.h"
 
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 #include "util/memory.h"
@@ -26,6 +27,11 @@ void result_free(struct result *result)
     struct result_storage *storage = result->storage;
     arena_free(storage->arena);
     free(storage);
+    if (result->estimates != NULL) {
+        free(result->estimates->columns);
+        free(result->estimates->cells);
+        free(result->estimates);
+    }
     free(result->values);
     free(result->stacks);
     free(result->modules);
@@ -37,10 +43,78 @@ struct result_value *result_add_row(struct result *result)
     struct result_storage *storage = result->storage;
     size_t row_bytes = result->column_count * sizeof *result->values;
     result->values = memory_grow(result->values, &storage->row_capacity, result->row_count, row_bytes);
+    if (result->estimates != NULL) {
+        struct result_estimates *estimates = result->estimates;
+        size_t cells = result->column_count;
+        estimates->cells = memory_grow(estimates->cells, &estimates->capacity, result->row_count,
+                                       cells * sizeof *estimates->cells);
+        memset(estimates->cells + result->row_count * cells, 0, cells * sizeof *estimates->cells);
+    }
     struct result_value *row = result->values + result->row_count++ * result->column_count;
     for (size_t i = 0; i < result->column_count; i++)
         row[i] = (struct result_value){.is_null = true};
     return row;
+}
+
+void result_begin_estimates(struct result *result, uint64_t rate_bytes, const char *const *columns)
+{
+    struct result_estimates *estimates = memory_new(1, sizeof *estimates);
+    estimates->rate_bytes = rate_bytes;
+    estimates->columns = memory_new(result->column_count, sizeof *estimates->columns);
+    for (; *columns != NULL; columns++) {
+        int column = result_column_index(result, *columns);
+        if (column >= 0) estimates->columns[column] = true;
+    }
+    result->estimates = estimates;
+}
+
+void result_copy_estimates(struct result *result, const struct result *like)
+{
+    static const char *const none[] = {NULL};
+    if (like->estimates == NULL) return;
+    result_begin_estimates(result, like->estimates->rate_bytes, none);
+    memcpy(result->estimates->columns, like->estimates->columns, like->column_count);
+}
+
+/* REAL as an integer of 64 bits; sums of a damaged trace may be beyond. */
+static int64_t nearest_integer(double real)
+{
+    if (real >= 0x1p63) return INT64_MAX;
+    return real <= -0x1p63 ? INT64_MIN : llround(real);
+}
+
+static void set_estimated(struct result *result, size_t row, size_t column, double value,
+                          const struct result_estimate *estimate)
+{
+    size_t cell = row * result->column_count + column;
+    result->values[cell] = result->columns[column].type == VALUE_REAL ? value_real(value)
+                                                                      : value_integer(nearest_integer(value));
+    result->estimates->cells[cell] = *estimate;
+}
+
+void result_set_estimate(struct result *result, size_t row, size_t column, const struct interval_basis *basis)
+{
+    struct result_estimate estimate = {.known = true, .basis = *basis, .interval = interval_of(basis)};
+    set_estimated(result, row, column, basis->total, &estimate);
+}
+
+void result_set_interval(struct result *result, size_t row, size_t column, double value,
+                         struct interval interval)
+{
+    struct result_estimate estimate = {.known = true, .interval = interval};
+    set_estimated(result, row, column, value, &estimate);
+}
+
+const struct result_estimate *result_get_estimate(const struct result *result, size_t row, size_t column)
+{
+    if (result->estimates == NULL || row >= result->row_count) return NULL;
+    const struct result_estimate *estimate = &result->estimates->cells[row * result->column_count + column];
+    return estimate->known ? estimate : NULL;
+}
+
+bool result_column_is_estimated(const struct result *result, size_t column)
+{
+    return result->estimates != NULL && result->estimates->columns[column];
 }
 
 struct result_value value_integer(int64_t integer)

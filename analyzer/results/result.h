@@ -9,6 +9,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include "results/interval.h"
 
 enum value_type { VALUE_INTEGER, VALUE_REAL, VALUE_BOOLEAN, VALUE_TEXT, VALUE_STACK };
 enum value_unit { UNIT_NONE, UNIT_COUNT, UNIT_BYTES, UNIT_NS, UNIT_PERCENT, UNIT_BYTES_PER_HOUR };
@@ -54,6 +55,20 @@ struct result_stack {
     bool truncated;
 };
 
+/* What a result from a sampled trace has beside its values: for each estimate its 95 % interval and, where
+ * rows can be added up, what the interval of their sum is made from. */
+struct result_estimate {
+    bool known; /* false: the value is no estimate, or is null */
+    struct interval_basis basis;
+    struct interval interval;
+};
+struct result_estimates {
+    uint64_t rate_bytes; /* of the sampling; 0: all values are exact, their intervals have no width */
+    bool *columns;       /* those that hold estimates */
+    struct result_estimate *cells; /* row after row, as values */
+    size_t capacity;               /* rows */
+};
+
 struct result {
     const char *name; /* static: "metrics", "sites", ...; the JSON array's name for tables */
     bool single_row;  /* an object rather than a table: metrics */
@@ -65,7 +80,8 @@ struct result {
     size_t stack_count;
     struct result_module *modules;
     size_t module_count;
-    void *storage; /* arena of texts and frames; private to result.c */
+    struct result_estimates *estimates; /* NULL: every value is exact */
+    void *storage;                      /* arena of texts and frames; private to result.c */
 };
 
 /* A new, empty result with these static columns. Never NULL. Free with result_free. */
@@ -74,6 +90,22 @@ void result_free(struct result *result);
 
 /* Append a row of null values and return it: column_count values, valid until the next call. */
 struct result_value *result_add_row(struct result *result);
+
+/* RESULT, which has no row yet, is of a trace sampled at RATE_BYTES, or (0) will stand beside such results.
+ * COLUMNS: the names of those that hold estimates, ended by NULL. */
+void result_begin_estimates(struct result *result, uint64_t rate_bytes, const char *const *columns);
+/* RESULT, which has no row yet and the columns of LIKE, is of the same trace. */
+void result_copy_estimates(struct result *result, const struct result *like);
+/* The value and interval of an estimate, in a column of integers or reals. The row keeps its place. */
+void result_set_estimate(struct result *result, size_t row, size_t column,
+                         const struct interval_basis *basis);
+/* The same with an interval of the caller's: such rows cannot be added up. */
+void result_set_interval(struct result *result, size_t row, size_t column, double value,
+                         struct interval interval);
+/* The estimate at ROW, COLUMN, or NULL: there is none. */
+const struct result_estimate *result_get_estimate(const struct result *result, size_t row, size_t column);
+/* Whether the column has estimates, in whatever row. */
+bool result_column_is_estimated(const struct result *result, size_t column);
 
 /* Setters; TEXT and frames are copied. result_add_stack returns the stack's index. */
 struct result_value value_integer(int64_t integer);

@@ -1,5 +1,6 @@
 /* analyzer/results/result.c: rows, texts, stacks and modules of a result. */
-/* objects: analyzer/results/result.o analyzer/util/memory.o analyzer/util/report_error.o */
+/* objects: analyzer/results/result.o analyzer/results/interval.o */
+/* objects: analyzer/util/memory.o analyzer/util/report_error.o */
 /* objects: analyzer/util/progress.o */
 #include <setjmp.h>
 #include <stdarg.h>
