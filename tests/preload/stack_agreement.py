@@ -242,6 +242,7 @@ class Recorded:
     def read(self, trace, entries):
         """Every allocation in TRACE against ENTRIES of its process, which are used up."""
         tids = {}
+        self.modules = []
         dump = subprocess.Popen([f"{BUILD}/memtrace", "dump", trace], stdout=subprocess.PIPE)
         for line in dump.stdout:
             found = ALLOCATION.match(line)
@@ -282,13 +283,19 @@ def recorded(program, damaged):
     )
     entries = oracle_entries(oracle_file)
     result = Recorded()
-    if f"{pid}.mtr" not in os.listdir("traces"):
-        raise Failed("recorded: no trace")
     if damaged:
         damage(entries[pid])
-    # One process, one image: of several images the trace's names tell no order.
-    result.read(f"traces/{pid}.mtr", entries[pid])
-    missing = sum(1 for stacks in entries[pid].values() for stack in stacks if stack[0])
+    images = sorted(  # of a process that calls exec, in the order of its images: 1.mtr, 1.1.mtr, 1.2.mtr
+        (int(numbers[0]), int(numbers[1]) if len(numbers) > 1 else 0, name)
+        for name in os.listdir("traces")
+        if name.endswith(".mtr")
+        for numbers in [name[:-4].split(".")]
+    )
+    if pid not in [image[0] for image in images]:
+        raise Failed("recorded: no trace")
+    for number, _, name in images:
+        result.read(f"traces/{name}", entries[number])
+    missing = sum(1 for process in entries.values() for stacks in process.values() for stack in stacks if stack[0])
     row = {name: result.row[name] for name in COLUMNS if name not in ("program", "way")}
     row.update(program=program.name, way="recorded", missing=missing, only_in_trace=result.row["only_in_trace"])
     row["guessed"] = result.row["counted_frame_pointer"] + result.row["counted_no_cfi"]
@@ -361,6 +368,15 @@ TCL = """for {set i 0} {$i < 3000} {incr i} { set a($i) [string repeat x $i]; la
 proc deep n { if {$n} { list [deep [expr {$n - 1}]] $n } }
 for {set i 0} {$i < 90} {incr i} { deep $i }; puts [llength $l]"""
 
+GNUPLOT = """set term pngcairo
+set output 'sine.png'
+plot sin(x), '-' with lines
+1 1
+2 4
+3 9
+e
+"""
+
 
 def write(name, text):
     with open(name, "w") as file:
@@ -403,15 +419,20 @@ def real_programs(long):
     clang += ["c++-cpp-output", "-std=gnu++17", "-fcxx-exceptions", "-fexceptions", "clang.ii"]
     build = preprocess("clang++", source, "clang.ii", "-std=gnu++17")
     yield Program("clang, C++", clang, 50000, build=build)
-    yield Program("gcc, all of it", ["gcc", "-O2", f"{SOURCES}/unwind_frames.c", "-o", "gcc.out"], 6000, ("live",))
+    yield Program("gcc, all of it", ["gcc", "-O2", f"{SOURCES}/unwind_frames.c", "-o", "gcc.out"], 6000)
     lines = "".join(f'{{"a":{i},"b":["x{i}",{i}]}}\n' for i in range(6000))
     yield Program("jq", ["jq", "-s", "map(.b[0])|sort|length", write("jq.json", lines)], 30000)
     yield Program("bash", ["bash", "-c", "for i in {1..4000}; do a[$i]=$((i * 3)); b=\"$b.${a[$i]}\"; done"], 10000)
-    yield Program("bash, a tree", ["bash", "-c", "for i in {1..300}; do a[$i]=$(echo $i); done"], 20000, ("live",))
+    yield Program("bash, a tree", ["bash", "-c", "for i in {1..300}; do a[$i]=$(echo $i | cat); done"], 20000)
     yield Program("gdb", ["gdb", "-batch", "-ex", "info functions malloc", f"{BUILD}/memtrace"], 10000)
     yield Program("tclsh", ["tclsh", write("deep.tcl", TCL)], 500)
-    yield Program("node", ["node", "-e", JAVASCRIPT], 50000, ("live",))
-    yield Program("java", ["java", write("Maps.java", JAVA)], 20000, ("live",))
+    yield Program("node", ["node", "-e", JAVASCRIPT], 50000)
+    yield Program("java", ["java", write("Maps.java", JAVA)], 20000)
+    yield Program("openssl", ["openssl", "speed", "-seconds", "1", "sha256", "rsa2048"], 5000)
+    yield Program("gnuplot", ["gnuplot", write("sine.gp", GNUPLOT)], 5000)
+    yield Program("cppcheck", ["cppcheck", "--quiet", f"{SOURCES}/unwind_frames.c"], 20000)
+    yield Program("make, a tree", ["make", "-n", "-C", os.path.dirname(TESTS), "build"], 10000)
+    yield Program("git", ["git", "-C", os.path.dirname(TESTS), "log", "--stat", "-50"], 5000)
     for optimize in ("0", "3"):
         out = os.path.abspath(f"rust{optimize}")
         build = ["rustc", "--edition=2021", f"-Copt-level={optimize}", "-o", out, write("maps.rs", RUST)]
