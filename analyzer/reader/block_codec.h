@@ -6,6 +6,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include "reader/columns.h"
 
 /* What is kept from block to block: contexts and buffers. Not for two threads at once. */
 struct block_codec;
@@ -17,15 +18,22 @@ void block_codec_free(struct block_codec *codec);
 #define BLOCK_LEVEL_MAX     22
 #define BLOCK_LEVEL_DEFAULT 6
 
-/* Code CONTENT[0..SIZE), at most COMPACT_CONTENT_LIMIT bytes, at LEVEL. *METHOD: how it was done (enum
- * compact_method). Returns the coded bytes, *CODED of them, valid until the next call. Decoded they have been
- * compared with CONTENT: what is coded can be read again. */
-const uint8_t *block_encode(struct block_codec *codec, const uint8_t *content, size_t size, int level,
-                            uint16_t *method, size_t *coded);
+/* A block's content: BYTES[0..SIZE), which are COUNT chunks one behind the other; COUNT 0: something else. */
+struct block_content {
+    size_t size;
+    const struct columns_chunk *chunks;
+    size_t count;
+};
 
-/* Decode CODED[0..CODED_SIZE) to exactly SIZE bytes at CONTENT. False: they are not what METHOD makes of
- * so many bytes; CONTENT is undefined then. */
+/* Code BYTES, at most COMPACT_CONTENT_LIMIT bytes, at LEVEL. *METHOD: how it was done (enum
+ * compact_method). Returns the coded bytes, *CODED of them, valid until the next call. Decoded they have been
+ * compared with BYTES: what is coded can be read again. */
+const uint8_t *block_encode(struct block_codec *codec, const uint8_t *bytes,
+                            const struct block_content *content, int level, uint16_t *method, size_t *coded);
+
+/* Decode CODED[0..CODED_SIZE) to exactly CONTENT->size bytes at BYTES. False: they are not what METHOD makes
+ * of such content; BYTES are undefined then. */
 bool block_decode(struct block_codec *codec, uint16_t method, const uint8_t *coded, size_t coded_size,
-                  uint8_t *content, size_t size);
+                  uint8_t *bytes, const struct block_content *content);
 
 #endif

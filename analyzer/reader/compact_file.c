@@ -58,13 +58,46 @@ static bool block_load(struct compact_file *file, uint64_t offset, struct compac
            crc32_of(0, file->payload, block->payload_bytes) == block->payload_crc;
 }
 
+/* A forged entry must not lead outside of its chunk. */
+static bool entry_holds(const struct compact_entry *entry)
+{
+    struct trace_chunk chunk;
+
+    memcpy(&chunk, entry->header, sizeof(entry->header));
+    return chunk.magic == TRACE_CHUNK_MAGIC && chunk.offset % TRACE_CHUNK_ALIGNMENT == 0 &&
+           chunk.offset >= TRACE_HEADER_BYTES && chunk.bytes >= TRACE_CHUNK_ALIGNMENT &&
+           chunk.bytes % TRACE_CHUNK_ALIGNMENT == 0 && chunk.offset <= UINT64_MAX / 4 &&
+           chunk.bytes <= UINT64_MAX / 4 && entry->stored_bytes >= TRACE_CHUNK_HEADER_BYTES &&
+           entry->stored_bytes <= chunk.bytes && entry->stored_bytes <= COMPACT_CONTENT_LIMIT &&
+           entry->end >= TRACE_CHUNK_HEADER_BYTES && entry->end <= entry->stored_bytes;
+}
+
+/* The chunks of the block that was loaded, as its own entries have them. False: they do not hold. */
+static bool block_chunks(struct compact_file *file, const struct compact_block *block)
+{
+    uint64_t bytes = 0;
+
+    file->chunks = memory_resize(file->chunks, block->entries + 1, sizeof(*file->chunks));
+    for (uint32_t i = 0; i < block->entries; i++) {
+        struct compact_entry entry;
+        memcpy(&entry, file->payload + i * sizeof(entry), sizeof(entry));
+        if (!entry_holds(&entry)) return false;
+        file->chunks[i] = (struct columns_chunk){.stored = entry.stored_bytes, .end = entry.end};
+        bytes += entry.stored_bytes;
+    }
+    return block->entries == 0 || bytes == block->content_bytes;
+}
+
 /* Decode the content of the block that was loaded. */
-static bool block_content(struct compact_file *file, const struct compact_block *block, uint8_t *content)
+static bool block_content(struct compact_file *file, const struct compact_block *block, uint8_t *bytes)
 {
     size_t entries = block->entries * sizeof(struct compact_entry);
+    struct block_content content = {.size = block->content_bytes, .count = block->entries};
 
+    if (!block_chunks(file, block)) return false;
+    content.chunks = file->chunks;
     return block_decode(file->codec, block->method, file->payload + entries, block->payload_bytes - entries,
-                        content, block->content_bytes);
+                        bytes, &content);
 }
 
 static void report_damage(const struct compact_file *file, uint64_t offset, size_t chunks)
@@ -112,20 +145,6 @@ bool compact_file_read(struct compact_file *file, size_t block, uint8_t *content
 }
 
 /* --- finding them ----------------------------------------------------------------------------------- */
-
-/* A forged entry must not lead outside of its chunk. */
-static bool entry_holds(const struct compact_entry *entry)
-{
-    struct trace_chunk chunk;
-
-    memcpy(&chunk, entry->header, sizeof(entry->header));
-    return chunk.magic == TRACE_CHUNK_MAGIC && chunk.offset % TRACE_CHUNK_ALIGNMENT == 0 &&
-           chunk.offset >= TRACE_HEADER_BYTES && chunk.bytes >= TRACE_CHUNK_ALIGNMENT &&
-           chunk.bytes % TRACE_CHUNK_ALIGNMENT == 0 && chunk.bytes <= COMPACT_CONTENT_LIMIT &&
-           chunk.offset <= UINT64_MAX / 2 && entry->stored_bytes >= TRACE_CHUNK_HEADER_BYTES &&
-           entry->stored_bytes <= chunk.bytes && entry->end >= TRACE_CHUNK_HEADER_BYTES &&
-           entry->end <= entry->stored_bytes;
-}
 
 /* Take in a block with ENTRIES[0..COUNT), which may lie at any address. False: they do not hold. */
 static bool block_add(struct compact_file *file, uint64_t offset, uint16_t kind, const uint8_t *entries,
@@ -287,6 +306,7 @@ void compact_file_close(struct compact_file *file)
     if (!file) return;
     block_codec_free(file->codec);
     free(file->payload);
+    free(file->chunks);
     free(file->blocks);
     free(file->entries);
     free(file->path);

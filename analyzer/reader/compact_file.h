@@ -32,8 +32,9 @@ struct compact_file {
     bool has_front;
     uint8_t front[TRACE_HEADER_BYTES]; /* if has_front */
     struct block_codec *codec;
-    uint8_t *payload;
+    uint8_t *payload; /* of the block loaded last */
     size_t payload_capacity;
+    struct columns_chunk *chunks; /* of the block decoded last */
 };
 
 /* Do these first bytes begin a compact trace? */

@@ -12,7 +12,7 @@
 #define COMPACT_HEADER_BYTES  64u
 #define COMPACT_ALIGNMENT     16u         /* blocks begin at multiples of it */
 #define COMPACT_BLOCK_MAGIC   0x4b4c427au /* "zBLK" */
-#define COMPACT_CONTENT_LIMIT (64u << 20) /* no block's content is larger */
+#define COMPACT_CONTENT_LIMIT (16u << 20) /* no block's content is larger */
 #define COMPACT_ENTRIES_LIMIT 65536u      /* no block has more chunks */
 /* What is added to a trace's name for the file that grows beside it while it is compressed. */
 #define COMPACT_SUFFIX ".compact"
@@ -36,6 +36,7 @@ enum compact_kind {
 enum compact_method {
     COMPACT_STORED = 0,
     COMPACT_ZSTD = 1,
+    COMPACT_COLUMNS = 2, /* chunks, split into columns, then as COMPACT_ZSTD */
 };
 
 /* In front of each block; PAYLOAD_BYTES follow, then zeros up to the alignment. The payload is ENTRIES

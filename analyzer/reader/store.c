@@ -8,7 +8,7 @@
 #include "util/memory.h"
 
 /* Blocks of several chunks are small, and their chunks are read about the same time: a few stay decoded. */
-#define CONTENTS_KEPT 4
+#define CONTENTS_KEPT 3
 
 struct content {
     uint32_t block; /* CHUNK_NONE: none */

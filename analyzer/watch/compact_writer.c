@@ -11,7 +11,10 @@
 #include "reader/crc32.h"
 #include "util/memory.h"
 
-#define BLOCK_BYTES   ((size_t)1 << 20) /* a block is full when it has so much content */
+/* A block is full when it has so much content: enough for most frees to be of blocks that were allocated in
+ * it, so little that a reader needs no more memory than it would for the raw form (docs/trace-format.md,
+ * "Columns"). */
+#define BLOCK_BYTES   ((size_t)4 << 20)
 #define BLOCK_ENTRIES 256u
 
 /* --- Bytes --------------------------------------------------------------------------------------- */
@@ -57,7 +60,9 @@ static bool write_block(struct compact_writer *writer, uint16_t kind, const uint
 {
     size_t coded, entries = writer->entry_count * sizeof *writer->entries, room = 0, used = 0;
     uint16_t method;
-    const uint8_t *bytes = block_encode(writer->codec, content, size, writer->level, &method, &coded);
+    const struct block_content chunks = {
+        .size = size, .chunks = writer->chunks, .count = writer->entry_count};
+    const uint8_t *bytes = block_encode(writer->codec, content, &chunks, writer->level, &method, &coded);
     struct compact_block block = {
         .magic = COMPACT_BLOCK_MAGIC,
         .kind = kind,
@@ -150,8 +155,12 @@ bool compact_writer_add(struct compact_writer *writer, const uint8_t *bytes, uin
     if (writer->entry_count > 0 && writer->content_bytes + entry.stored_bytes > 2 * BLOCK_BYTES &&
         !compact_writer_flush(writer))
         return false;
+    if (entry.stored_bytes > COMPACT_CONTENT_LIMIT) return give_up(writer, EFBIG); /* no recorder made it */
     writer->entries =
         memory_grow(writer->entries, &writer->entry_capacity, writer->entry_count, sizeof entry);
+    writer->chunks = memory_resize(writer->chunks, writer->entry_capacity, sizeof *writer->chunks);
+    writer->chunks[writer->entry_count] =
+        (struct columns_chunk){.stored = entry.stored_bytes, .end = entry.end};
     writer->entries[writer->entry_count++] = entry;
     append(&writer->content, &writer->content_bytes, &writer->content_capacity, bytes, entry.stored_bytes);
     return true;
@@ -197,5 +206,6 @@ void compact_writer_free(struct compact_writer *writer)
     free(writer->table);
     free(writer->content);
     free(writer->entries);
+    free(writer->chunks);
     *writer = (struct compact_writer){.fd = -1};
 }

@@ -23,6 +23,7 @@ struct compact_writer {
     uint8_t *content; /* of the block that is being filled */
     size_t content_bytes, content_capacity;
     struct compact_entry *entries;
+    struct columns_chunk *chunks; /* the same, as the codec wants them */
     size_t entry_count, entry_capacity;
     bool front_known;
     uint32_t front_crc; /* of the last front written */

@@ -9,11 +9,13 @@ import struct
 import subprocess
 import zlib
 
+import compact_columns
+
 MAGIC, SUFFIX = b"memtracz", ".compact"
 HEADER_BYTES, BLOCK_BYTES, ENTRY_BYTES, FRONT_BYTES = 64, 48, 96, 65536
 BLOCK_MAGIC = 0x4B4C427A
 FRONT, CHUNKS, TABLE = 1, 2, 3
-STORED, ZSTD = 0, 1
+STORED, ZSTD, COLUMNS = 0, 1, 2
 
 
 class BadCompact(Exception):
@@ -37,7 +39,7 @@ class Block:
         self.entries = []
         for entry in range(count):
             header = payload[entry * ENTRY_BYTES : (entry + 1) * ENTRY_BYTES]
-            self.entries.append((struct.unpack_from("=Q", header, 8)[0], struct.unpack_from("=Q", header, 64)[0]))
+            self.entries.append(struct.unpack_from("=8xQ48xQQ", header))  # offset, stored_bytes, end
         self.coded = payload[count * ENTRY_BYTES :]
         self.end = at + (BLOCK_BYTES + payload_bytes + 15) // 16 * 16
 
@@ -57,25 +59,23 @@ def read_blocks(data):
     return blocks, False
 
 
-def unzstd(parts):
-    """Frames of Zstandard, decoded by one run of the command."""
-    if not parts:
-        return b""
-    made = subprocess.run(["zstd", "-dcq", "--long=31"], input=b"".join(parts), capture_output=True, check=False)
+def unzstd(frame):
+    """A frame of Zstandard, decoded."""
+    made = subprocess.run(["zstd", "-dcq", "--long=31"], input=frame, capture_output=True, check=False)
     if made.returncode != 0:
         raise BadCompact(f"has a block that zstd refuses: {made.stderr.decode(errors='replace').strip()}")
     return made.stdout
 
 
 def contents(blocks):
-    """The content of each block."""
-    decoded, at = unzstd([block.coded for block in blocks if block.method == ZSTD]), 0
+    """Each block and its content."""
     for block in blocks:
         if block.method == STORED:
             content = block.coded
         elif block.method == ZSTD:
-            content = decoded[at : at + block.content_bytes]
-            at += block.content_bytes
+            content = unzstd(block.coded)
+        elif block.method == COLUMNS:
+            content = compact_columns.join(unzstd(block.coded), block.entries)
         else:
             raise BadCompact(f"has a block of method {block.method}")
         if len(content) != block.content_bytes:
@@ -99,7 +99,7 @@ def read_compact(fd):
         if block.kind != CHUNKS:
             continue
         at = 0
-        for offset, stored in block.entries:
+        for offset, stored, _end in block.entries:
             size = struct.unpack_from("=Q", content, at + 16)[0]
             chunks[offset] = (size, content[at : at + stored])
             at += stored

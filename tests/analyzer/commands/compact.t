@@ -9,7 +9,7 @@ put() { # OFFSET BYTE FILE
 
 # --- Round trips: one thread, many, signal handlers' lanes, everything that a forged trace has ---
 LD_PRELOAD=$BUILD/libmemtrace.so MEMTRACE_OUTPUT=cpp.mtr "$programs/cpp_containers" >/dev/null
-LD_PRELOAD=$BUILD/libmemtrace.so MEMTRACE_OUTPUT=stacks.mtr "$programs/ten_million" 300000 >/dev/null
+LD_PRELOAD=$BUILD/libmemtrace.so MEMTRACE_OUTPUT=stacks.mtr "$programs/ten_million" 800000 >/dev/null
 LD_PRELOAD=$BUILD/libmemtrace.so MEMTRACE_OUTPUT=threads.mtr "$programs/pair" 200000 20 4 >/dev/null
 python3 "$TESTS/oracle/make_trace.py" --seed 1 --threads 3 --events 5000 made.mtr >/dev/null
 for trace in cpp stacks threads made; do
@@ -57,6 +57,16 @@ ok "standard output gets the same bytes" cmp piped cpp.compacted
 "$memtrace" compact --level 19 -o small cpp.mtr
 ok "a higher level is not larger" [ "$(stat -c %s small)" -le "$(stat -c %s cpp.compacted)" ]
 like "$("$memtrace" compact -v --force -o small cpp.mtr 2>&1)" "^memtrace: small: [0-9]+ bytes of records, [0-9]+ bytes compact" "-v says what became of it"
+
+# --- The second reader, of every kind of record that recorders write ---
+. "$TESTS/lib/record.sh"
+for program in aligned realloc_chain failing cpp_containers; do
+    record $program.mtr "$programs/$program" >/dev/null
+    "$memtrace" compact $program.mtr
+    readers_agree $program.mtr "$program: both readers read the compact form alike"
+done
+record marks.mtr "$programs/hostile_marks" pool >/dev/null 2>&1
+"$memtrace" compact marks.mtr && readers_agree marks.mtr "pools: both readers read the compact form alike"
 
 # --- Refused ---
 refused() { # CLAIM PATTERN COMMAND...
