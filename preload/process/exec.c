@@ -8,6 +8,7 @@
 #include <dlfcn.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <spawn.h>
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
@@ -16,12 +17,15 @@
 #include "hot/clock.h"
 #include "process/exit.h"
 #include "process/image.h"
+#include "process/preload_variable.h"
 #include "process/text.h"
 #include "process/trace_file.h"
 #include "syscall.h"
 
 #define EXPORT __attribute__((visibility("default")))
 
+typedef int spawn_function(pid_t *, const char *, const posix_spawn_file_actions_t *,
+                           const posix_spawnattr_t *, char *const[], char *const[]);
 int execveat(int directory, const char *path, char *const argv[], char *const envp[], int flags);
 
 static int (*next_execve)(const char *, char *const[], char *const[]);
@@ -29,16 +33,16 @@ static int (*next_execvpe)(const char *, char *const[], char *const[]);
 static int (*next_fexecve)(int, char *const[], char *const[]);
 static int (*next_execveat)(int, const char *, char *const[], char *const[], int);
 
+static spawn_function *next_posix_spawn, *next_posix_spawnp;
+
 void exec_resolve(void)
 {
     static const struct {
         void *pointer;
         const char *name;
     } functions[] = {
-        {&next_execvpe, "execvpe"},
-        {&next_fexecve, "fexecve"},
-        {&next_execveat, "execveat"},
-        {&next_execve, "execve"},
+        {&next_execvpe, "execvpe"}, {&next_fexecve, "fexecve"},         {&next_execveat, "execveat"},
+        {&next_execve, "execve"},   {&next_posix_spawn, "posix_spawn"}, {&next_posix_spawnp, "posix_spawnp"},
     };
     for (unsigned i = 0; i < sizeof(functions) / sizeof(functions[0]); i++) {
         void *found = dlsym(RTLD_NEXT, functions[i].name);
@@ -111,7 +115,7 @@ static int exec_path(const char *path, char *const argv[], char *const envp[])
     struct exec_attempt attempt;
     if (next_execve == NULL) image_init();
     exec_begin(&attempt, image_is_ours() && is_executable(path));
-    next_execve(path, argv, envp);
+    next_execve(path, argv, PRELOAD_VARIABLE_FOR_EXEC(envp));
     return exec_failed(&attempt);
 }
 
@@ -120,7 +124,7 @@ static int exec_file(const char *file, char *const argv[], char *const envp[])
     struct exec_attempt attempt;
     if (next_execve == NULL) image_init();
     exec_begin(&attempt, image_is_ours() && is_executable_in_path(file));
-    next_execvpe(file, argv, envp);
+    next_execvpe(file, argv, PRELOAD_VARIABLE_FOR_EXEC(envp));
     return exec_failed(&attempt);
 }
 
@@ -149,7 +153,7 @@ EXPORT int fexecve(int fd, char *const argv[], char *const envp[])
     struct exec_attempt attempt;
     if (next_execve == NULL) image_init();
     exec_begin(&attempt, fd >= 0 && image_is_ours());
-    next_fexecve(fd, argv, envp);
+    next_fexecve(fd, argv, PRELOAD_VARIABLE_FOR_EXEC(envp));
     return exec_failed(&attempt);
 }
 
@@ -162,8 +166,24 @@ EXPORT int execveat(int directory, const char *path, char *const argv[], char *c
         return -1;
     }
     exec_begin(&attempt, image_is_ours());
-    next_execveat(directory, path, argv, envp, flags);
+    next_execveat(directory, path, argv, PRELOAD_VARIABLE_FOR_EXEC(envp), flags);
     return exec_failed(&attempt);
+}
+
+/* --- A child's exec --------------------------------------------------------------------------------- */
+
+EXPORT int posix_spawn(pid_t *child, const char *path, const posix_spawn_file_actions_t *actions,
+                       const posix_spawnattr_t *attributes, char *const argv[], char *const envp[])
+{
+    if (next_posix_spawn == NULL) image_init();
+    return next_posix_spawn(child, path, actions, attributes, argv, PRELOAD_VARIABLE_FOR_EXEC(envp));
+}
+
+EXPORT int posix_spawnp(pid_t *child, const char *file, const posix_spawn_file_actions_t *actions,
+                        const posix_spawnattr_t *attributes, char *const argv[], char *const envp[])
+{
+    if (next_posix_spawnp == NULL) image_init();
+    return next_posix_spawnp(child, file, actions, attributes, argv, PRELOAD_VARIABLE_FOR_EXEC(envp));
 }
 
 /* The variadic forms: the arguments into an array on the stack, as the C library does. */

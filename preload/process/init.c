@@ -21,6 +21,7 @@
 #include "process/fork.h"
 #include "process/image.h"
 #include "process/initial_stack.h"
+#include "process/locked.h"
 #include "process/sandbox.h"
 #include "process/trace_file.h"
 #include "slow/chunk.h"
@@ -173,6 +174,7 @@ static void resolve_next_functions(void)
     fork_resolve();
     exit_resolve();
     exec_resolve();
+    locked_resolve();
     sandbox_resolve();
     dlerror(); /* what was not found must not be the program's next dlerror() */
 }

@@ -107,6 +107,7 @@ static uint32_t filter_forbids(const struct sock_filter *filter, uint32_t length
         {SYS_write, NEW, {ANY_FD, here, 100}},
         {SYS_clock_gettime, SANDBOX_CLOCK, {1, here}},
         {SYS_sigaltstack, SANDBOX_SIGNAL_STACK, {0, here}},
+        {SYS_munlock, SANDBOX_LOCK, {here, chunk}},
         {SYS_unshare, SANDBOX_UNSHARE, {CLONE_FILES}},
         {SYS_newfstatat, SANDBOX_TASKS, {cwd, path, here}},
     };

@@ -20,7 +20,8 @@ enum sandbox_need {
     SANDBOX_SIGNAL_STACK = 1u << 7, /* sigaltstack */
     SANDBOX_UNSHARE = 1u << 8,      /* unshare: descriptors of its own for the thread that ends the process */
     SANDBOX_TASKS = 1u << 9,        /* newfstatat: how many threads there are */
-    SANDBOX_ALL = (1u << 10) - 1,
+    SANDBOX_LOCK = 1u << 10, /* munlock; behind a filter that lets mlockall through it is believed allowed */
+    SANDBOX_ALL = (1u << 11) - 1,
 };
 
 extern _Atomic uint32_t sandbox_forbidden; /* set of enum sandbox_need */

@@ -133,6 +133,7 @@ static long slab_map(const struct lane *lane, uint64_t slab_start)
 static struct trace_chunk *chunk_map(const struct lane *lane, uint64_t offset)
 {
     uint64_t slab = offset / SLAB_BYTES;
+    atomic_thread_fence(memory_order_seq_cst); /* the claim before the look: chunk_drop_unclaimed */
     uint8_t *base = atomic_load_explicit(&slabs[slab], memory_order_acquire);
     if (base == NULL) {
         long mapped = slab_map(lane, slab * SLAB_BYTES);
@@ -151,6 +152,19 @@ static struct trace_chunk *chunk_map(const struct lane *lane, uint64_t offset)
         }
     }
     return (struct trace_chunk *)(base + offset % SLAB_BYTES);
+}
+
+/* First nobody finds the mapping any more, then it is seen how much of it was claimed by those who did. */
+void chunk_drop_unclaimed(void)
+{
+    struct trace_header *header = recorder.header;
+    uint64_t slab = __atomic_load_n(&header->next, __ATOMIC_RELAXED) / SLAB_BYTES;
+    if (slab >= SLABS) return;
+    uint8_t *base = atomic_exchange(&slabs[slab], NULL);
+    if (base == NULL) return;
+    uint64_t start = slab * SLAB_BYTES, end = slab_end(start),
+             next = __atomic_load_n(&header->next, __ATOMIC_SEQ_CST);
+    if (next < end) raw_syscall(SYS_munmap, (long)(base + (next - start)), (long)(end - next), 0, 0, 0, 0);
 }
 
 void lane_reset(struct lane *lane, uint64_t ticks)

@@ -7,6 +7,9 @@
 /* Forget every mapping and count: the first thing a fork child does, whose mappings are gone. */
 void chunk_reset_all(void);
 
+/* Unmap what of the file is mapped and not claimed by a chunk yet. The next chunk maps it again. */
+void chunk_drop_unclaimed(void);
+
 /* Empty the encoder of LANE as a reader does at a chunk's start; previous time = TICKS. */
 void lane_reset(struct lane *lane, uint64_t ticks);
 
