@@ -31,6 +31,7 @@ class Case:
     environment: dict = field(default_factory=dict)
     output: str = ""  # MEMTRACE_OUTPUT
     limit: str = "256M"
+    recorder: str = ""  # a copy of the recorder there is used
     other_user: bool = False  # the program becomes, or is, an ordinary user
     libunwind: bool = False  # once more with MEMTRACE_UNWINDER=libunwind
     hide: str = ""  # a regular expression for what differs between any two runs
@@ -229,13 +230,26 @@ modes("rights", "hostile_process", [
     ("controls", "prctl: name, dumpable, no new privileges, subreaper", {"blocks": {777: 20000, 801: 100}}),
     ("no_written_code", "PR_SET_MDWE", {"blocks": {777: 20000}}),
     ("no_files", "Landlock: no file may be opened", {"blocks": {777: 20000}}),
-    ("locked", "mlockall, of what comes, too", {"blocks": {777: 40000}}),
+    ("locked", "mlockall, of what comes, too", {"blocks": {777: 41000, 802: 2500000}, "says": "a small.*\na small"}),
     ("counts_tasks", "counts its threads in /proc", {"blocks": {777: 20000, 804: 20000}, "says": "1\n4\n1\n"}),
     ("reads_itself", "reads all memory that maps says it can", {"blocks": {777: 40000}, "says": "^0 pages"}),
     ("gives_back", "MADV_DONTNEED and MADV_FREE under its own arenas", {"blocks": {777: 30000}, "says": "^0 bad"}),
 ], says="alive")
 case("rights", "setpriv", ["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups", "id", "-u"],
      "becomes another user and execs", needs=("root", "setpriv"), other_user=True, says="65534")
+case("rights", "setpriv, recorder out of reach", ["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups", "sh", "-c",
+     "echo ${LD_PRELOAD-none}; id -u"], "the next image's loader has nothing to complain of", needs=("root", "setpriv"),
+     recorder="{place}/private/libmemtrace.so", prepare="mkdir -m 700 private", says="^none\n65534")
+JAIL = "for f in /bin/ls $(ldd /bin/ls | grep -o '/[^ ]*'); do mkdir -p jail/${f%/*} && cp $f jail/$f || return; done"
+case("rights", "chroot, dynamic", ["chroot", "jail", "/bin/ls", "/"], "chroot(2), then a program of the jail", setup=JAIL,
+     needs=("root", "chroot", "ldd"), says="bin")
+case("rights", "chroot, spawn", ["{python}", "-c", """
+import os, subprocess
+os.chroot("jail")
+subprocess.run(["/bin/ls", "/"])
+os.waitpid(os.posix_spawn("/bin/ls", ["ls", "/"], os.environ), 0)
+os.waitpid(os.spawnv(os.P_NOWAIT, "/bin/ls", ["ls", "/"]), 0)"""], "vfork or fork, or posix_spawn, in the jail", setup=JAIL,
+     needs=("root", "ldd"), says="bin")
 case("rights", "unshare", ["unshare", "-m", "-p", "-f", "sh", "-c", "echo $$"], "namespaces of mounts and processes",
      needs=("root", "unshare"), says="^1$")
 case("rights", "setarch", ["setarch", "-R", "{programs}/hostile_limits", "work"], "addresses that are not random",

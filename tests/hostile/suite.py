@@ -43,12 +43,19 @@ def substitute(text, place):
     return text.replace("{programs}", PROGRAMS).replace("{place}", place).replace("{python}", os.path.realpath(sys.executable))
 
 
+def own_recorder(case, place):
+    """The case's own copy of the recorder, or ''."""
+    if case.recorder:
+        return substitute(case.recorder, place)
+    return place + "/libmemtrace.so" if case.other_user else "" # where the new user's loader can read it
+
+
 def recorder_environment(case, place, unwinder):
     """The variables of a recorded run."""
     preload = [substitute(library, place) for library in case.preload]
     if RECORDER == "heaptrack":
         return {"LD_PRELOAD": ":".join([HEAPTRACK] + preload), "DUMP_HEAPTRACK_OUTPUT": place + "/traces/heaptrack.$$"}
-    recorder = place + "/libmemtrace.so" if case.other_user else BUILD + "/libmemtrace.so"
+    recorder = own_recorder(case, place) or BUILD + "/libmemtrace.so"
     return {
         "LD_PRELOAD": ":".join([recorder] + preload),
         "MEMTRACE_OUTPUT": substitute(case.output or "{place}/traces/%n.%p.mtr", place),
@@ -188,13 +195,14 @@ def prepare(case, place):
             return "no " + need
     os.makedirs(place)
     os.chmod(place, 0o755)
-    if case.other_user and RECORDER == "memtrace":
-        shutil.copy(BUILD + "/libmemtrace.so", place) # where the new user's loader can read it
-        os.chmod(place + "/libmemtrace.so", 0o755)
     if case.prepare:
         done = subprocess.run(["sh", "-c", substitute(case.prepare, place)], cwd=place, capture_output=True, check=False)
         if done.returncode != 0:
             return case.skip or "preparation failed: %s" % done.stderr[-200:].decode(errors="replace").replace("\n", " ")
+    own = own_recorder(case, place)
+    if own:
+        shutil.copy(BUILD + "/libmemtrace.so", own)
+        os.chmod(own, 0o755)
     return ""
 
 

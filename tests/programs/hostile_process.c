@@ -317,9 +317,26 @@ static int reads_itself(void)
     return work();
 }
 
+/* KiB of this process that are locked. */
+static unsigned long locked_kib(void)
+{
+    char line[256];
+    unsigned long kib = 0;
+    FILE *status = fopen("/proc/self/status", "r");
+    while (status != NULL && fgets(line, sizeof(line), status) != NULL)
+        sscanf(line, "VmLck: %lu", &kib);
+    if (status != NULL) fclose(status);
+    return kib;
+}
+
+/* What the program does not ask for is not locked, though more than 16 MiB of trace are written meanwhile. */
 static int locked(void)
 {
-    say("%d %d", mlockall(MCL_CURRENT | MCL_FUTURE), 0);
+    allocate(1000, 777);
+    say("%d", mlockall(MCL_CURRENT | MCL_FUTURE));
+    say("%s", locked_kib() < 14000 ? "a small program" : "a large program");
+    allocate(2500000, 802);
+    say("%s", locked_kib() < 14000 ? "a small program" : "a large program");
     char *block = mmap(NULL, 1 << 20, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
     say("%d", block != MAP_FAILED);
     work();

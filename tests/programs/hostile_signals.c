@@ -87,8 +87,8 @@ __attribute__((noinline)) static void deep(unsigned depth)
     (void)use[0];
 }
 
-/* Until the time is over and there were enough of the signals, however busy the machine is: then they are rare,
- * and fewer must do, or there would be more blocks than a reader gets through. */
+/* Until the time is over and there were enough of the signals, however busy the machine is: then they are
+ * rare, and fewer must do, or there would be more blocks than a reader gets through. */
 #define BLOCKS_ENOUGH 300000
 static bool enough(double begin, unsigned signals)
 {
