@@ -446,8 +446,7 @@ LONG_VARIANTS = tuple((compiler, f"-O{level}") for compiler in ("gcc", "clang") 
     ("gcc", "-O2 -Wl,-z,noseparate-code"), ("gcc", "-O2 -static-libgcc"), ("gcc", "-O2 -fcf-protection=full"),
     ("gcc", "-O2 -fuse-ld=gold"), ("gcc", "-O2 -flto"), ("gcc", "-O1 -fstack-clash-protection -fstack-protector-all"),
     ("gcc", "-O2 -maccumulate-outgoing-args -mno-red-zone"), ("gcc", "-O2 -mtls-dialect=gnu2"),
-    ("gcc", "-O2 -Wl,--section-start=.fini=0x20000000"), ("gcc", "-O2 -Wl,--no-eh-frame-hdr"),
-    ("gcc", "-O0 -fno-asynchronous-unwind-tables"), ("gcc", "-Os -fno-asynchronous-unwind-tables"),
+    ("gcc", "-O2 -Wl,--section-start=.fini=0x20000000"),
     ("clang", "-O2 -fno-omit-frame-pointer"), ("clang", "-O3 -mavx2 -fno-plt"), ("clang", "-O2 -fuse-ld=lld"),
     ("clang", "-O2 -mstackrealign"), ("clang", "-O2 -fsplit-machine-functions"),
 )  # fmt: skip
