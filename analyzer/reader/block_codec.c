@@ -68,7 +68,7 @@ static bool decode_columns(struct block_codec *codec, const uint8_t *coded, size
     if (size > SPLIT_LIMIT(content->size)) return false; /* unknown and erroneous sizes are the largest */
     split = buffer_reserve(&codec->split, size);
     return decompress(codec, coded, coded_size, split, size) &&
-           columns_join(codec->columns, split, size, content->chunks, content->count, bytes);
+           columns_join(codec->columns, split, size, &content->shape, bytes);
 }
 
 bool block_decode(struct block_codec *codec, uint16_t method, const uint8_t *coded, size_t coded_size,
@@ -115,7 +115,7 @@ const uint8_t *block_encode(struct block_codec *codec, const uint8_t *bytes,
 {
     size_t size = 0;
     const uint8_t *split =
-        content->count ? columns_split(codec->columns, bytes, content->chunks, content->count, &size) : NULL;
+        content->shape.count ? columns_split(codec->columns, bytes, &content->shape, &size) : NULL;
 
     *method = COMPACT_COLUMNS;
     *coded = split ? compress(codec, split, size, level) : 0;

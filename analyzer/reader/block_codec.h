@@ -18,11 +18,10 @@ void block_codec_free(struct block_codec *codec);
 #define BLOCK_LEVEL_MAX     22
 #define BLOCK_LEVEL_DEFAULT 6
 
-/* A block's content: BYTES[0..SIZE), which are COUNT chunks one behind the other; COUNT 0: something else. */
+/* A block's content: BYTES[0..SIZE), which are chunks; without a chunk: something else. */
 struct block_content {
     size_t size;
-    const struct columns_chunk *chunks;
-    size_t count;
+    struct columns_shape shape;
 };
 
 /* Code BYTES, at most COMPACT_CONTENT_LIMIT bytes, at LEVEL. *METHOD: how it was done (enum

@@ -37,6 +37,7 @@ struct columns {
     struct growing columns[COLUMNS];
     struct growing joined;
     struct heap_model heap;
+    bool references; /* of the block that is being split */
 };
 
 struct columns *columns_new(void)
@@ -137,18 +138,15 @@ static void split_block(struct columns *c, const struct record *r, uint64_t addr
     heap_freed(heap, block, address);
 }
 
-static void split_stack(struct columns *c, struct cursor *cursor, size_t *depth)
+static void split_stack(struct columns *c, struct cursor *cursor)
 {
     const uint8_t *start = cursor->at;
-    struct stack_delta delta;
 
-    *depth = record_parse_delta(cursor, *depth, &delta);
-    for (uint64_t i = delta.added + delta.outer_added; i > 0 && !cursor->bad; i--)
-        record_address_code(cursor, RECORD_FRAME_SLOTS);
+    record_skip_stack(cursor, c->references);
     if (!cursor->bad) put_bytes(&c->columns[STACKS], start, (size_t)(cursor->at - start));
 }
 
-static void split_record(struct columns *c, struct cursor *cursor, struct block_cache *cache, size_t *depth)
+static void split_record(struct columns *c, struct cursor *cursor, struct block_cache *cache)
 {
     const uint8_t *start = cursor->at;
     struct record r = {0};
@@ -160,7 +158,6 @@ static void split_record(struct columns *c, struct cursor *cursor, struct block_
         put_bytes(&c->columns[EXTENSIONS], start + 1, (size_t)(cursor->at - start) - 1);
         if (r.extension_type != TRACE_THREAD_START) return;
         *cache = (struct block_cache){0};
-        *depth = 0;
         return;
     }
     if (r.flags & TRACE_TIMED) put_leb(&c->columns[TIMES], r.time_delta);
@@ -173,33 +170,33 @@ static void split_record(struct columns *c, struct cursor *cursor, struct block_
     if (r.operation != TRACE_REALLOC_END && r.operation != TRACE_FAILED)
         split_block(c, &r, cache_address(cache, &r.block));
     if (r.flags & TRACE_USABLE) put_leb(&c->columns[DETAILS], r.usable_difference);
-    if (r.flags & TRACE_STACK) split_stack(c, cursor, depth);
+    if (r.flags & TRACE_STACK) split_stack(c, cursor);
 }
 
 static bool split_chunk(struct columns *c, const uint8_t *bytes, const struct columns_chunk *chunk)
 {
     struct cursor cursor = {.at = bytes + TRACE_CHUNK_HEADER_BYTES, .end = bytes + chunk->end};
     struct block_cache cache = {0};
-    size_t depth = 0;
 
     put_bytes(&c->columns[REST], bytes, TRACE_CHUNK_HEADER_BYTES);
     while (cursor.at < cursor.end)
-        split_record(c, &cursor, &cache, &depth);
+        split_record(c, &cursor, &cache);
     put_bytes(&c->columns[REST], bytes + chunk->end, chunk->stored - chunk->end);
     return !cursor.bad;
 }
 
-const uint8_t *columns_split(struct columns *c, const uint8_t *content, const struct columns_chunk *chunks,
-                             size_t count, size_t *size)
+const uint8_t *columns_split(struct columns *c, const uint8_t *content, const struct columns_shape *shape,
+                             size_t *size)
 {
     uint32_t sizes[COLUMNS];
 
     for (size_t i = 0; i < COLUMNS; i++)
         c->columns[i].size = 0;
+    c->references = shape->references;
     heap_model_reset(&c->heap);
-    for (size_t i = 0; i < count; i++) {
-        if (!split_chunk(c, content, &chunks[i])) return NULL;
-        content += chunks[i].stored;
+    for (size_t i = 0; i < shape->count; i++) {
+        if (!split_chunk(c, content, &shape->chunks[i])) return NULL;
+        content += shape->chunks[i].stored;
     }
     for (size_t i = 0; i < COLUMNS; i++)
         sizes[i] = (uint32_t)c->columns[i].size;
@@ -217,7 +214,7 @@ struct joiner {
     struct cursor columns[COLUMNS];
     struct heap_model *heap;
     struct block_cache cache;
-    size_t depth;
+    bool references;
     struct cursor out; /* where the next byte goes; bad: what came so far is wrong */
 };
 
@@ -325,11 +322,8 @@ static void join_stack(struct joiner *j)
 {
     struct cursor *stacks = &j->columns[STACKS];
     const uint8_t *start = stacks->at;
-    struct stack_delta delta;
 
-    j->depth = record_parse_delta(stacks, j->depth, &delta);
-    for (uint64_t i = delta.added + delta.outer_added; i > 0 && !stacks->bad; i--)
-        record_address_code(stacks, RECORD_FRAME_SLOTS);
+    record_skip_stack(stacks, j->references);
     out_bytes(j, start, (uint64_t)(stacks->at - start));
 }
 
@@ -343,7 +337,6 @@ static void join_extension(struct joiner *j)
     out_bytes(j, start, (uint64_t)(extensions->at - start));
     if (type != TRACE_THREAD_START) return;
     j->cache = (struct block_cache){0};
-    j->depth = 0;
 }
 
 static void join_record(struct joiner *j)
@@ -379,7 +372,6 @@ static bool join_chunk(struct joiner *j, const struct columns_chunk *chunk, uint
 {
     j->out = (struct cursor){.at = content, .end = content + chunk->end};
     j->cache = (struct block_cache){0};
-    j->depth = 0;
     out_bytes(j, cursor_bytes(&j->columns[REST], TRACE_CHUNK_HEADER_BYTES), TRACE_CHUNK_HEADER_BYTES);
     while (j->out.at < j->out.end)
         join_record(j);
@@ -389,10 +381,10 @@ static bool join_chunk(struct joiner *j, const struct columns_chunk *chunk, uint
     return !j->out.bad;
 }
 
-bool columns_join(struct columns *c, const uint8_t *bytes, size_t size, const struct columns_chunk *chunks,
-                  size_t count, uint8_t *content)
+bool columns_join(struct columns *c, const uint8_t *bytes, size_t size, const struct columns_shape *shape,
+                  uint8_t *content)
 {
-    struct joiner j = {.heap = &c->heap};
+    struct joiner j = {.heap = &c->heap, .references = shape->references};
     struct cursor all = {.at = bytes, .end = bytes + size};
     uint32_t sizes[COLUMNS];
 
@@ -404,9 +396,9 @@ bool columns_join(struct columns *c, const uint8_t *bytes, size_t size, const st
         j.columns[i] = (struct cursor){.at = start, .end = start + sizes[i]};
     }
     heap_model_reset(&c->heap);
-    for (size_t i = 0; i < count; i++) {
-        if (!join_chunk(&j, &chunks[i], content)) return false;
-        content += chunks[i].stored;
+    for (size_t i = 0; i < shape->count; i++) {
+        if (!join_chunk(&j, &shape->chunks[i], content)) return false;
+        content += shape->chunks[i].stored;
     }
     for (size_t i = 0; i < COLUMNS; i++)
         if (j.columns[i].bad || j.columns[i].at != j.columns[i].end) return false;

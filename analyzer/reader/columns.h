@@ -13,19 +13,26 @@ struct columns_chunk {
     uint64_t stored, end; /* as in struct compact_entry */
 };
 
+/* What a block's content is. */
+struct columns_shape {
+    const struct columns_chunk *chunks; /* one behind the other */
+    size_t count;
+    bool references; /* stacks may be references: the trace's version has them */
+};
+
 struct columns;
 struct columns *columns_new(void);
 void columns_free(struct columns *columns);
 
-/* Take CONTENT apart, which is COUNT chunks one behind the other. Returns the columns, *SIZE bytes, valid
+/* Take CONTENT of SHAPE apart. Returns the columns, *SIZE bytes, valid
  * until the next call; NULL: records that the rules do not cover. Records that are not coded as recorders do
  * it (a longer LEB than need be) come back changed: the caller compares. */
 const uint8_t *columns_split(struct columns *columns, const uint8_t *content,
-                             const struct columns_chunk *chunks, size_t count, size_t *size);
+                             const struct columns_shape *shape, size_t *size);
 
 /* Put CONTENT, as long as the chunks' stored bytes together, together again. False: BYTES[0..SIZE) are no
  * columns of such chunks. */
 bool columns_join(struct columns *columns, const uint8_t *bytes, size_t size,
-                  const struct columns_chunk *chunks, size_t count, uint8_t *content);
+                  const struct columns_shape *shape, uint8_t *content);
 
 #endif

@@ -92,10 +92,13 @@ static bool block_chunks(struct compact_file *file, const struct compact_block *
 static bool block_content(struct compact_file *file, const struct compact_block *block, uint8_t *bytes)
 {
     size_t entries = block->entries * sizeof(struct compact_entry);
-    struct block_content content = {.size = block->content_bytes, .count = block->entries};
+    struct block_content content = {
+        .size = block->content_bytes,
+        .shape = {.count = block->entries, .references = block->trace_version > TRACE_OLDEST_VERSION},
+    };
 
     if (!block_chunks(file, block)) return false;
-    content.chunks = file->chunks;
+    content.shape.chunks = file->chunks;
     return block_decode(file->codec, block->method, file->payload + entries, block->payload_bytes - entries,
                         bytes, &content);
 }

@@ -50,8 +50,8 @@ struct compact_block {
     uint64_t offset; /* of this block in the file */
     uint32_t entries;
     uint32_t payload_crc;
-    uint32_t reserved;
-    uint32_t crc; /* of all before it */
+    uint32_t trace_version; /* of the raw form: how the records in the content are read */
+    uint32_t crc;           /* of all before it */
 };
 
 enum compact_entry_flag {

@@ -162,4 +162,22 @@ static inline size_t record_parse_stack(struct cursor *c, bool references, size_
     return depth - delta->dropped - delta->outer_dropped + delta->outer_added + delta->added;
 }
 
+/* Pass over a stack, whatever it is based on. */
+static inline void record_skip_stack(struct cursor *c, bool references)
+{
+    uint64_t value = cursor_uleb128(c), codes;
+
+    if (references && !(value & TRACE_DELTA)) return;
+    codes = cursor_uleb128(c);
+    if (value & (references ? TRACE_DELTA_OUTER : 1)) {
+        uint64_t added;
+        cursor_u8(c);
+        cursor_uleb128(c);
+        added = cursor_uleb128(c);
+        codes = codes + added < codes ? UINT64_MAX : codes + added;
+    }
+    for (; codes > 0 && !c->bad; codes--)
+        record_address_code(c, RECORD_FRAME_SLOTS);
+}
+
 #endif

@@ -61,7 +61,11 @@ static bool write_block(struct compact_writer *writer, uint16_t kind, const uint
     size_t coded, entries = writer->entry_count * sizeof *writer->entries, room = 0, used = 0;
     uint16_t method;
     const struct block_content chunks = {
-        .size = size, .chunks = writer->chunks, .count = writer->entry_count};
+        .size = size,
+        .shape = {.chunks = writer->chunks,
+                  .count = writer->entry_count,
+                  .references = writer->trace_version > TRACE_OLDEST_VERSION},
+    };
     const uint8_t *bytes = block_encode(writer->codec, content, &chunks, writer->level, &method, &coded);
     struct compact_block block = {
         .magic = COMPACT_BLOCK_MAGIC,
@@ -71,6 +75,7 @@ static bool write_block(struct compact_writer *writer, uint16_t kind, const uint
         .payload_bytes = entries + coded,
         .offset = writer->at,
         .entries = (uint32_t)writer->entry_count,
+        .trace_version = writer->trace_version,
     };
     block.payload_crc = crc32_of(crc32_of(0, writer->entries, entries), bytes, coded);
     block.crc = crc32_of(0, &block, offsetof(struct compact_block, crc));
@@ -110,7 +115,7 @@ bool compact_writer_begin(struct compact_writer *writer, int fd, int level, cons
     *writer = (struct compact_writer){.fd = fd, .level = level, .codec = block_codec_new()};
     struct trace_header raw;
     memcpy(&raw, front, sizeof raw);
-    writer->references = raw.version > TRACE_OLDEST_VERSION;
+    writer->trace_version = raw.version;
     memcpy(header.magic, COMPACT_MAGIC, sizeof header.magic);
     memcpy(header.run_id, run_id, sizeof header.run_id);
     header.crc = crc32_of(0, &header, offsetof(struct compact_header, crc));
@@ -151,7 +156,7 @@ static struct compact_entry examine(const uint8_t *bytes, uint64_t size, bool re
 bool compact_writer_add(struct compact_writer *writer, const uint8_t *bytes, uint64_t size)
 {
     if (writer->error != 0) return false;
-    struct compact_entry entry = examine(bytes, size, writer->references);
+    struct compact_entry entry = examine(bytes, size, writer->trace_version > TRACE_OLDEST_VERSION);
     if (writer->entry_count > 0 && writer->content_bytes + entry.stored_bytes > 2 * BLOCK_BYTES &&
         !compact_writer_flush(writer))
         return false;

@@ -17,8 +17,8 @@ struct compact_writer {
     int error; /* errno of what failed; 0: nothing did */
     /* private */
     struct block_codec *codec;
-    bool references; /* stacks may be references: the trace's version has them */
-    uint8_t *table;  /* its content so far */
+    uint32_t trace_version;
+    uint8_t *table; /* its content so far */
     size_t table_bytes, table_capacity;
     uint8_t *content; /* of the block that is being filled */
     size_t content_bytes, content_capacity;

@@ -150,7 +150,8 @@ class AddressCodes:
 
 
 class Joiner:
-    def __init__(self, data):
+    def __init__(self, data, version):
+        self.version = version
         sizes, at = struct.unpack_from("=11I", data), 44
         self.columns = []
         for size in sizes:
@@ -166,10 +167,15 @@ class Joiner:
         return (((start >> 4) + unzigzag(value - 1) & MASK) << 4) & MASK
 
     def stack(self):
-        """A stack delta as it stands: its length is known by reading it."""
+        """A stack as it stands: its length is known by reading it."""
         column = self.columns[STACKS]
         start = column.at
-        outer = column.leb() & 1
+        first = column.leb()
+        if self.version > 1:
+            if first & 1 == 0:  # a reference
+                return column.data[start : column.at]
+            first >>= 1
+        outer = first & 1
         codes = column.leb()
         if outer:
             column.byte()
@@ -224,7 +230,7 @@ class Joiner:
         return made + self.columns[REST].take(stored - len(made))
 
 
-def join(data, entries):
+def join(data, entries, version):
     """The content of a block with ENTRIES (offset, stored_bytes, end) from its columns DATA."""
-    joiner = Joiner(data)
+    joiner = Joiner(data, version)
     return bytes(b"".join(joiner.chunk(stored, end) for _offset, stored, end in entries))

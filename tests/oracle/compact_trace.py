@@ -27,7 +27,7 @@ class Block:
 
     def __init__(self, data, at):
         head = data[at : at + BLOCK_BYTES]
-        (magic, self.kind, self.method, self.content_bytes, payload_bytes, offset, count, payload_crc, _,
+        (magic, self.kind, self.method, self.content_bytes, payload_bytes, offset, count, payload_crc, self.trace_version,
          crc) = struct.unpack("=IHHQQQIIII", head)  # fmt: skip
         if magic != BLOCK_MAGIC or offset != at or zlib.crc32(head[:44]) != crc:
             raise BadCompact(f"is damaged at byte {at}")
@@ -75,7 +75,7 @@ def contents(blocks):
         elif block.method == ZSTD:
             content = unzstd(block.coded)
         elif block.method == COLUMNS:
-            content = compact_columns.join(unzstd(block.coded), block.entries)
+            content = compact_columns.join(unzstd(block.coded), block.entries, block.trace_version)
         else:
             raise BadCompact(f"has a block of method {block.method}")
         if len(content) != block.content_bytes:

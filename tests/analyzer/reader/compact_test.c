@@ -34,7 +34,7 @@ struct writer {
     uint64_t slots[1u << TRACE_BLOCK_CACHE_BITS];
     uint64_t live[512];
     size_t live_count;
-    size_t depth;
+    size_t depth, remembered;
 };
 
 static void write_address(struct writer *w, uint64_t address)
@@ -43,15 +43,21 @@ static void write_address(struct writer *w, uint64_t address)
         encode_address(w->at, &w->cache, w->slots, address, TRACE_BLOCK_CACHE_SHIFT, TRACE_BLOCK_CACHE_BITS);
 }
 
+/* A reference to the only stack that is remembered for certain, or a delta. */
 static void write_stack(struct writer *w)
 {
     size_t dropped = random_below(w->depth + 1), added = random_below(4);
 
-    w->at = encode_uleb128(w->at, dropped << 1);
+    if (w->remembered && random_below(2)) {
+        w->at = encode_uleb128(w->at, (w->remembered - 1) % TRACE_REMEMBERED_STACKS << 1);
+        return;
+    }
+    w->at = encode_uleb128(w->at, dropped << TRACE_DELTA_SHIFT | TRACE_DELTA);
     w->at = encode_uleb128(w->at, added);
     for (size_t i = 0; i < added; i++)
         w->at = encode_uleb128(w->at, random_below(128));
     w->depth = w->depth - dropped + added;
+    w->remembered++;
 }
 
 static void write_allocation(struct writer *w)
@@ -235,7 +241,9 @@ static void random_records_come_back(void **state)
     for (unsigned round = 0; round < 60; round++) {
         struct builder b = made_trace(1 + (unsigned)random_below(1500));
         struct columns_chunk chunk = {.stored = b.chunks[0].at + random_below(50), .end = b.chunks[0].at};
-        struct block_content content = {.size = chunk.stored, .chunks = &chunk, .count = 1};
+        struct block_content content = {
+            .size = chunk.stored,
+            .shape = {.chunks = &chunk, .count = 1, .references = TRACE_VERSION > TRACE_OLDEST_VERSION}};
         const uint8_t *bytes = b.bytes + b.chunks[0].offset, *coded;
         uint8_t *back = malloc(content.size);
         uint16_t method;
@@ -261,7 +269,9 @@ static void changed_columns_are_survived(void **state)
     uint8_t *back = malloc(chunk.stored), *changed;
     unsigned refused = 0;
     size_t size;
-    const uint8_t *split = columns_split(columns, b.bytes + b.chunks[0].offset, &chunk, 1, &size);
+    struct columns_shape shape = {
+        .chunks = &chunk, .count = 1, .references = TRACE_VERSION > TRACE_OLDEST_VERSION};
+    const uint8_t *split = columns_split(columns, b.bytes + b.chunks[0].offset, &shape, &size);
 
     (void)state;
     assert_non_null(split);
@@ -270,11 +280,10 @@ static void changed_columns_are_survived(void **state)
         memcpy(changed, split, size);
         for (uint64_t i = 1 + random_below(3); i > 0; i--)
             changed[random_below(round % 4 ? size : 44)] ^= (uint8_t)(1u << random_below(8));
-        refused +=
-            !columns_join(other, changed, size - (round % 7 ? 0 : random_below(size)), &chunk, 1, back);
+        refused += !columns_join(other, changed, size - (round % 7 ? 0 : random_below(size)), &shape, back);
     }
     assert_true(refused > 5000);
-    assert_true(columns_join(other, split, size, &chunk, 1, back));
+    assert_true(columns_join(other, split, size, &shape, back));
     assert_memory_equal(back, b.bytes + b.chunks[0].offset, chunk.stored);
     free(changed);
     free(back);
