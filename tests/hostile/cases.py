@@ -464,5 +464,13 @@ case("programs", "git", "export GIT_CONFIG_GLOBAL=/dev/null GIT_CONFIG_SYSTEM=/d
      "GIT_COMMITTER_DATE=2020-01-01T00:00:00Z GIT_AUTHOR_NAME=n GIT_AUTHOR_EMAIL=n@e GIT_COMMITTER_NAME=n GIT_COMMITTER_EMAIL=n@e; "
      "git init -q -b main . && seq 300 >f && git add . && git commit -q -m one && seq 9 400 >f && git diff --stat && git commit -q -a -m two && "
      "git gc -q && git log --format=%H && git fsck", "objects, children, descriptors", needs=("git",), says="[0-9a-f]{40}")
+case("programs", "node", ["node", "-e", """
+const { Worker } = require('worker_threads'), { execFileSync } = require('child_process'), crypto = require('crypto');
+let sum = 0; for (let i = 0; i < 300000; i++) sum += JSON.parse(JSON.stringify({ a: [i, 'x'.repeat(i % 9)] })).a[0];
+console.log(sum, execFileSync('echo', ['child']).toString());
+crypto.pbkdf2('p', 's', 5000, 16, 'sha256', (e, k) => console.log(k.toString('hex')));
+for (let i = 0; i < 3; i++) new Worker('let n = 0; for (let i = 0; i < 1e5; i++) n += [i].length; process.exitCode = n & 1', { eval: true });
+try { (function f() { f(); })(); } catch (e) { console.log(e.message); }
+process.on('exit', () => console.log('exit'));"""], "generated code, workers, a stack that overflows", says="exceeded", needs=("node",))
 case("programs", "openssl", "openssl speed -seconds 1 -bytes 64 -multi 2 sha256 >/dev/null 2>&1; echo $?; echo text | openssl dgst -sha256",
      "children that report by pipes", long=True, needs=("openssl",), says="^0")

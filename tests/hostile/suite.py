@@ -5,8 +5,8 @@
 One TAP line a case. Compared are standard output, standard error and exit status; both runs must end in time. Where
 a recorded program left traces they must be readable, with nothing lost, and hold as many blocks of each size as the
 case says that the program allocates. Environment: BUILD and TESTS as for every test; HOSTILE_REPEATS (1), how often
-each case is run; HOSTILE_CASES, a regular expression for their names; HOSTILE_RECORDER=heaptrack compares plain runs
-with heaptrack's instead, traces unread.
+each case is run; HOSTILE_CASES, a regular expression for their names; HOSTILE_RECORDER=heaptrack, or the path of a
+library, preloads that instead of ours, traces unread.
 """
 
 import json
@@ -55,6 +55,8 @@ def recorder_environment(case, place, unwinder):
     preload = [substitute(library, place) for library in case.preload]
     if RECORDER == "heaptrack":
         return {"LD_PRELOAD": ":".join([HEAPTRACK] + preload), "DUMP_HEAPTRACK_OUTPUT": place + "/traces/heaptrack.$$"}
+    if RECORDER != "memtrace":
+        return {"LD_PRELOAD": ":".join([RECORDER] + preload)}
     recorder = own_recorder(case, place) or BUILD + "/libmemtrace.so"
     return {
         "LD_PRELOAD": ":".join([recorder] + preload),
