@@ -8,6 +8,7 @@ void unwind_remember(struct unwind_thread *thread, void *memory, uint32_t max)
     thread->arena = memory;
     thread->arena_frames = unwind_arena_frames(max);
     thread->fresh = thread->arena + thread->arena_frames;
+    thread->unnumbered = thread->fresh + max;
     thread->previous = UNWIND_UNNUMBERED;
 }
 
@@ -29,9 +30,9 @@ static __attribute__((noinline, cold)) void forget_rules(struct unwind_thread *t
     }
 }
 
-static inline uint32_t *bucket_of(struct unwind_thread *thread, uint64_t pc, uint64_t sp)
+static inline unsigned bucket_of(uint64_t pc, uint64_t sp)
 {
-    return &thread->buckets[(pc + (sp << 9)) * 0x9e3779b97f4a7c15ull >> 58];
+    return (pc + (sp << 9)) * 0x9e3779b97f4a7c15ull >> 58;
 }
 
 /* Copy COUNT frames between places of the arena that may overlap. */
@@ -64,31 +65,41 @@ static void append_walked(const struct unwind_thread *thread, struct unwind_fram
     }
 }
 
+/* Room for DEPTH frames in the arena: where they begin, counted over all. */
+static inline uint64_t arena_claim(struct unwind_thread *thread, uint32_t depth)
+{
+    uint64_t start = thread->arena_next, offset = start % thread->arena_frames;
+    if (offset + depth > thread->arena_frames) start += thread->arena_frames - offset;
+    thread->arena_next = start + depth;
+    return start;
+}
+
 void unwind_keep(struct unwind_thread *thread, const struct unwind_outcome *outcome, uint32_t number)
 {
     const uint32_t kept = outcome->kept - outcome->cut, depth = unwind_depth(outcome);
-    struct remembered_stack *stack = &thread->stacks[number];
-    uint64_t start = thread->arena_next, offset = start % thread->arena_frames;
-    if (offset + depth > thread->arena_frames) {
-        start += thread->arena_frames - offset;
-        offset = 0;
+    const struct unwind_frame *previous = unwind_previous(thread)->frames;
+    const bool whole = outcome->reusable == depth && outcome->generation == thread->generation;
+    const bool numbered = number < UNWIND_STACKS && whole && !thread->hopeless;
+    struct remembered_stack stack = {
+        .frames = thread->unnumbered, .depth = depth, .reusable = outcome->reusable};
+    if (numbered) {
+        stack.start = arena_claim(thread, depth);
+        stack.frames = thread->arena + stack.start % thread->arena_frames;
     }
-    struct unwind_frame *frames = thread->arena + offset;
-    copy_frames(frames, unwind_previous(thread)->frames + outcome->cut, kept);
-    append_walked(thread, frames, kept, outcome);
-    bool whole = outcome->reusable == depth && outcome->generation == thread->generation;
-    *stack = (struct remembered_stack){.pc = frames[depth - 1].pc,
-                                       .sp = whole ? frames[depth - 1].sp : 0,
-                                       .frames = frames,
-                                       .start = start,
-                                       .depth = depth,
-                                       .reusable = outcome->reusable};
-    thread->arena_next = start + depth;
+    if (stack.frames != previous || outcome->cut != 0)
+        copy_frames(stack.frames, previous + outcome->cut, kept);
+    append_walked(thread, stack.frames, kept, outcome);
+    stack.pc = stack.frames[depth - 1].pc;
+    stack.sp = whole ? stack.frames[depth - 1].sp : 0;
+    if (numbered) {
+        unsigned bucket = bucket_of(stack.pc, stack.sp);
+        thread->buckets[bucket] = thread->buckets[bucket] << 8 | number;
+    } else {
+        thread->stacks[number].sp = 0; /* what the reader had by that number is gone */
+        number = UNWIND_UNNUMBERED;
+    }
+    thread->stacks[number] = stack;
     thread->previous = number;
-    if (whole && number < UNWIND_STACKS) {
-        uint32_t *bucket = bucket_of(thread, stack->pc, stack->sp);
-        *bucket = *bucket << 8 | number;
-    }
 }
 
 /* Whether STACK, of the innermost frame FROM, is all that it was. *CHANGED: its innermost frame that is not;
@@ -104,6 +115,27 @@ static inline bool stack_holds(const struct remembered_stack *stack, const struc
     return false;
 }
 
+/* A bucket that fails so often in a row holds stacks that do not come again. */
+#define HOPELESS_FAILURES 32
+
+/* Search BUCKET for the stack from FROM. */
+static inline uint32_t bucket_search(struct unwind_thread *thread, unsigned bucket,
+                                     const struct unwind_registers *from)
+{
+    uint32_t numbers = thread->buckets[bucket];
+    for (unsigned i = 0; i < 4; i++, numbers >>= 8) {
+        const struct remembered_stack *stack = &thread->stacks[numbers & 0xff];
+        const struct unwind_frame *unused;
+        if (stack->sp == from->sp && stack->pc == from->pc && stack != unwind_previous(thread) &&
+            thread->arena_next - stack->start <= thread->arena_frames && stack_holds(stack, from, &unused)) {
+            thread->failures[bucket] = 0;
+            return numbers & 0xff;
+        }
+    }
+    if (thread->failures[bucket] < HOPELESS_FAILURES) thread->failures[bucket]++;
+    return UNWIND_NOT_FOUND;
+}
+
 uint32_t unwind_find(struct unwind_thread *thread, const struct unwind_registers *from,
                      const struct unwind_frame **next)
 {
@@ -114,13 +146,11 @@ uint32_t unwind_find(struct unwind_thread *thread, const struct unwind_registers
         forget_rules(thread, rule_generation_now());
     if (previous->sp == from->sp && previous->pc == from->pc && stack_holds(previous, from, &changed))
         return thread->previous;
-    uint32_t numbers = *bucket_of(thread, from->pc, from->sp);
-    for (unsigned i = 0; i < 4; i++, numbers >>= 8) {
-        const struct remembered_stack *stack = &thread->stacks[numbers & 0xff];
-        const struct unwind_frame *unused;
-        if (stack->sp == from->sp && stack->pc == from->pc && stack != previous &&
-            thread->arena_next - stack->start <= thread->arena_frames && stack_holds(stack, from, &unused))
-            return numbers & 0xff;
+    unsigned bucket = bucket_of(from->pc, from->sp);
+    thread->hopeless = thread->failures[bucket] == HOPELESS_FAILURES && (++thread->skipped & 31) != 0;
+    if (__builtin_expect(!thread->hopeless, 1)) {
+        uint32_t number = bucket_search(thread, bucket, from);
+        if (number != UNWIND_NOT_FOUND) return number;
     }
     if (previous->reusable != 0) *next = previous->frames + previous->reusable - 1;
     if (changed != NULL) *next = changed == previous->frames ? NULL : changed - 1;

@@ -65,11 +65,15 @@ struct unwind_thread {
     uint64_t refused_low; /* start of the 64 KiB where stretching that range failed last (a foreign stack) */
     struct unwind_frame *arena; /* the frames of all stacks that are remembered, overwritten in a circle */
     struct unwind_frame *fresh; /* the inner frames of the walk under way, innermost first */
-    uint64_t arena_frames;      /* its size */
-    uint64_t arena_next;        /* frames that were ever kept, those skipped at its end included */
-    uint64_t generation;        /* of the rules that the stacks were walked by */
-    uint32_t previous;          /* the number of the stack that was found or kept last */
+    struct unwind_frame *unnumbered;  /* the frames of the stack without a number, if a walk made it */
+    uint64_t arena_frames;            /* its size */
+    uint64_t arena_next;              /* frames that were ever kept, those skipped at its end included */
+    uint64_t generation;              /* of the rules that the stacks were walked by */
+    uint32_t previous;                /* the number of the stack that was found or kept last */
     uint32_t buckets[UNWIND_BUCKETS]; /* by innermost frame: the numbers of four stacks, a byte each */
+    uint8_t failures[UNWIND_BUCKETS]; /* searches of the bucket since it last had the stack */
+    bool hopeless;                    /* the bucket was not searched: the stack is not worth remembering */
+    uint8_t skipped;                  /* such searches: one in 32 is made */
     struct remembered_stack stacks[UNWIND_STACKS + 1];
 };
 
@@ -126,8 +130,9 @@ uint32_t unwind_find(struct unwind_thread *thread, const struct unwind_registers
 void unwind_stack(struct unwind_thread *thread, const struct unwind_registers *from,
                   const struct unwind_frame *next, uint32_t max, struct unwind_outcome *outcome);
 
-/* Remember the stack of OUTCOME as NUMBER, at most UNWIND_UNNUMBERED; it becomes the previous one. O(depth).
- */
+/* The stack of OUTCOME becomes the previous one and is remembered as NUMBER, at most UNWIND_UNNUMBERED;
+ * without a number if it cannot be reused as a whole or is not likely to come again (then NUMBER stands for
+ * none). O(depth), without a number O(walked). */
 void unwind_keep(struct unwind_thread *thread, const struct unwind_outcome *outcome, uint32_t number);
 
 /* Stack NUMBER, just found, becomes the previous one. */
@@ -148,7 +153,7 @@ static inline uint64_t unwind_arena_frames(uint32_t max)
 }
 static inline uint64_t unwind_memory_bytes(uint32_t max)
 {
-    return sizeof(struct unwind_frame) * (unwind_arena_frames(max) + max);
+    return sizeof(struct unwind_frame) * (unwind_arena_frames(max) + 2 * (uint64_t)max);
 }
 
 /* Prepare for unwind_stack. Once, from the recorder's initialisation, in the initial thread, before the first

@@ -31,7 +31,7 @@ void slow_module_seen(uint64_t address, const struct dl_find_object *found)
 static uint64_t ours[1000], theirs[1000];
 static struct unwound our_outcome, their_outcome;
 static struct unwind_thread thread;
-static struct unwind_frame memory[5 * 1000 + 2048];
+static struct unwind_frame memory[6 * 1000 + 2048];
 
 static struct unwound libunwind_frames(const struct unwind_registers *from, uint32_t max)
 {

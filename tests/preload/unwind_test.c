@@ -210,7 +210,7 @@ static void test_readable_beyond_file(void **state)
 
 static uint64_t frames[4096];
 
-static struct unwind_frame remembered[5 * 4096];
+static struct unwind_frame remembered[6 * 4096];
 static bool reuse;
 
 static void begin(struct unwind_thread *thread, bool with_reuse)

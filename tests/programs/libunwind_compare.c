@@ -101,7 +101,7 @@ struct compare_thread {
     uint32_t last_of_both; /* number of the frame that last_is_without_cfi is about */
     uint32_t overlooked;   /* frames for which only libunwind has CFI */
     bool last_is_without_cfi, witness_begun;
-    uint8_t remembered[sizeof(struct unwind_frame) * 5 * FRAMES_MAX];
+    uint8_t remembered[sizeof(struct unwind_frame) * 6 * FRAMES_MAX];
 };
 
 static __thread struct compare_thread *thread_self;
