@@ -12,7 +12,8 @@ LD_PRELOAD=$BUILD/libmemtrace.so MEMTRACE_OUTPUT=cpp.mtr "$programs/cpp_containe
 LD_PRELOAD=$BUILD/libmemtrace.so MEMTRACE_OUTPUT=stacks.mtr "$programs/ten_million" 800000 >/dev/null
 LD_PRELOAD=$BUILD/libmemtrace.so MEMTRACE_OUTPUT=threads.mtr "$programs/pair" 200000 20 4 >/dev/null
 python3 "$TESTS/oracle/make_trace.py" --seed 1 --threads 3 --events 5000 made.mtr >/dev/null
-for trace in cpp stacks threads made; do
+xz -dc "$TESTS/data/version-1.mtr.xz" >old.mtr
+for trace in cpp stacks threads made old; do
     "$memtrace" dump -o $trace.dump $trace.mtr
     ok "$trace has events" [ -s $trace.dump ]
     ok "$trace: -o writes beside" "$memtrace" compact -o $trace.compacted $trace.mtr
