@@ -297,6 +297,6 @@ clean: ## remove build/
 ifneq ($(MAKECMDGOALS),clean)
 include $(BUILD)/tests/rules.mk
 endif
-.PHONY: all build clean help check bench bench-recorder check-kill check-stacks check-hostile check-asan check-fresh test-programs test-units deps deps-lint \
+.PHONY: all build clean help check bench bench-recorder check-kill check-stacks check-sampling check-hostile check-asan check-fresh test-programs test-units deps deps-lint \
   deps-cross cross deps-bench demo docs-images format format-check lint lint-includes lint-hot lint-tidy lint-cppcheck install uninstall
 .SECONDARY: $(TEST_UNITS:.t=_test.o)
