@@ -39,7 +39,7 @@ PRELOAD_OBJECTS := $(PRELOAD_SOURCES:%.c=$(BUILD)/%.o) $(PRELOAD_ASSEMBLY:%.S=$(
 # of the traced program at places where it may not be set up.
 PRELOAD_CFLAGS := -fPIC -fvisibility=hidden -ftls-model=initial-exec -fno-omit-frame-pointer \
   -fno-builtin-malloc -fno-builtin-calloc -fno-builtin-realloc -fno-builtin-free -fno-stack-protector \
-  -fno-exceptions -fasynchronous-unwind-tables
+  -fno-exceptions -fasynchronous-unwind-tables -foptimize-sibling-calls
 PRELOAD_INCLUDES := -Ipreload/include -Ipreload -Ipreload/arch/$(ARCH) -Ipreload/arch/generic
 
 $(BUILD)/preload/%.o: preload/%.c Makefile $(BUILD)/flags

@@ -5,6 +5,10 @@
  * A free is recorded before it is done and an allocation after: per address, times then order correctly
  * across threads. The guard encloses our work alone, so a signal handler may come between call and record.
  *
+ * What is recorded is a function of its own, entered by a jump: the exported one then needs no frame for the
+ * common case of a sampled run, which is to pass the call on. (-foptimize-sibling-calls, Makefile. Were it a
+ * call after all, stacks would begin in a hook: tests/preload/unwind_live.t.)
+ *
  * In a sampled trace (hot/sample.h) a block is put into the set of recorded ones before its allocation is
  * recorded: should a handler leave in between, a free without its allocation goes into the trace, which
  * readers of one ignore, and not a block that is never freed. */
@@ -17,7 +21,8 @@
 #include "hot/sample.h"
 #include "process/bootstrap.h"
 
-#define EXPORT __attribute__((visibility("default")))
+#define EXPORT   __attribute__((visibility("default")))
+#define RECORDED static __attribute__((noinline))
 
 /* 0 for 0 and 1; a nonsensical alignment beyond 2^63 counts as that. */
 static inline uint8_t log2_rounded_up(size_t alignment)
@@ -43,19 +48,20 @@ static inline __attribute__((always_inline)) void record_allocated(unsigned oper
     recorder_leave(lane);
 }
 
-/* Whether to record an allocation where not all are; its free will be, if so. */
-static inline bool allocation_selected(unsigned how, unsigned operation, size_t size, const void *block)
+/* Whether an allocation of SIZE bytes passes unrecorded: decided before the call, which is then all there is
+ * left to do. */
+static inline __attribute__((always_inline)) bool passes(size_t size)
 {
-    if ((how & RECORDER_PAUSED) || !sample_chosen(size)) return false;
-    if (block != NULL) slow_sampled_insert(sampled_key(block, operation & TRACE_POOL));
-    return true;
+    unsigned how = selective();
+    return unlikely(how != 0) && ((how & RECORDER_PAUSED) || !sample_chosen(size));
 }
 
+/* An allocation that does not pass. */
 static inline __attribute__((always_inline)) void allocated(unsigned operation, unsigned entry,
                                                             size_t alignment, size_t size, void *block)
 {
-    unsigned how = selective();
-    if (unlikely(how != 0) && !allocation_selected(how, operation, size, block)) return;
+    if (unlikely(selective() & RECORDER_SAMPLED) && block != NULL)
+        slow_sampled_insert(sampled_key(block, operation & TRACE_POOL));
     record_allocated(operation, entry, alignment, size, block);
 }
 
@@ -67,70 +73,87 @@ static inline __attribute__((always_inline)) void record_freed(unsigned operatio
     recorder_leave(lane);
 }
 
-static inline __attribute__((always_inline)) void freed(unsigned operation, void *block)
+/* Whether the free of BLOCK goes unrecorded. */
+static inline __attribute__((always_inline)) bool free_passes(void *block, bool pool)
 {
-    if (unlikely(selective() & RECORDER_SAMPLED) && !sampled_take(sampled_key(block, operation & TRACE_POOL)))
-        return;
-    record_freed(operation, block);
+    return unlikely(selective() & RECORDER_SAMPLED) && !sampled_take(sampled_key(block, pool));
 }
 
-EXPORT void *malloc(size_t size)
+RECORDED void *malloc_recorded(size_t size)
 {
     void *block = next_malloc(size);
     allocated(TRACE_MALLOC, TRACE_ENTRY_MALLOC, 0, size, block);
     return block;
 }
 
-EXPORT void *calloc(size_t count, size_t size)
+/* In a function of its own as well: malloc would need a frame for the call. */
+RECORDED void *malloc_reached(size_t size)
+{
+    return sample_reached(size) ? malloc_recorded(size) : next_malloc(size);
+}
+
+EXPORT void *malloc(size_t size)
+{
+    unsigned how = selective();
+    if (likely(how == 0)) return malloc_recorded(size);
+    if ((how & RECORDER_PAUSED) || sample_passes(size)) return next_malloc(size);
+    return malloc_reached(size);
+}
+
+RECORDED void *calloc_recorded(size_t count, size_t size, size_t total)
 {
     void *block = next_calloc(count, size);
-    size_t total;
-    if (__builtin_mul_overflow(count, size, &total)) total = SIZE_MAX;
     allocated(TRACE_CALLOC, TRACE_ENTRY_CALLOC, 0, total, block);
     return block;
 }
 
-/* What of a realloc is recorded, decided before it is done. */
-struct reallocation {
-    bool old_recorded, new_recorded;
-    int errno_before;
-};
-
-/* A block given to realloc or reallocarray is gone before the call, and restored after it when that fails.
- * The begin is recorded if the block or what comes of it is: the end always has its begin. */
-static inline __attribute__((always_inline)) struct reallocation reallocation_begin(void *old, size_t size)
+RECORDED void *calloc_reached(size_t count, size_t size, size_t total)
 {
-    struct reallocation begun = {.old_recorded = true, .new_recorded = true, .errno_before = errno};
-    unsigned how = selective();
-    if (old == NULL) return begun;
-    if (unlikely(how != 0)) {
-        if (how & RECORDER_SAMPLED) begun.old_recorded = sampled_take(sampled_key(old, false));
-        begun.new_recorded = !(how & RECORDER_PAUSED) && (!(how & RECORDER_SAMPLED) || sample_chosen(size));
-        if (!begun.old_recorded && !begun.new_recorded) return begun;
-    }
-    record_freed(TRACE_REALLOC_BEGIN, old);
-    return begun;
+    return sample_reached(total) ? calloc_recorded(count, size, total) : next_calloc(count, size);
 }
 
-static inline __attribute__((always_inline)) void reallocation_end(const struct reallocation *begun,
-                                                                   unsigned operation, unsigned entry,
-                                                                   void *old, size_t size, void *block)
+EXPORT void *calloc(size_t count, size_t size)
+{
+    size_t total;
+    if (__builtin_mul_overflow(count, size, &total)) total = SIZE_MAX;
+    unsigned how = selective();
+    if (likely(how == 0)) return calloc_recorded(count, size, total);
+    if ((how & RECORDER_PAUSED) || sample_passes(total)) return next_calloc(count, size);
+    return calloc_reached(count, size, total);
+}
+
+/* What of a realloc is recorded, decided before it is done; 0: it passes. */
+enum { OLD_RECORDED = 1, NEW_RECORDED = 2 };
+
+static inline __attribute__((always_inline)) unsigned reallocation_plan(void *old, size_t size)
+{
+    unsigned how = selective();
+    if (likely(how == 0)) return OLD_RECORDED | NEW_RECORDED;
+    unsigned plan = passes(size) ? 0 : NEW_RECORDED;
+    if (old != NULL && (!(how & RECORDER_SAMPLED) || sampled_take(sampled_key(old, false))))
+        plan |= OLD_RECORDED;
+    return plan;
+}
+
+/* What became of a realloc that is recorded. A block given to it was gone before the call, and is restored
+ * after it when that fails. */
+static inline __attribute__((always_inline)) void reallocated(unsigned plan, unsigned operation,
+                                                              unsigned entry, void *old, size_t size,
+                                                              void *block, int errno_before)
 {
     if (old == NULL) {
         bool array = operation == TRACE_REALLOCARRAY;
         allocated(array ? TRACE_REALLOCARRAY_NULL : TRACE_REALLOC_NULL, entry, 0, size, block);
         return;
     }
-    bool sampled = unlikely(selective() & RECORDER_SAMPLED);
-    if (likely(block != NULL && begun->new_recorded)) {
-        if (sampled) slow_sampled_insert(sampled_key(block, false));
-        record_allocated(operation, entry, 0, size, block);
+    if (likely(block != NULL && (plan & NEW_RECORDED))) {
+        allocated(operation, entry, 0, size, block);
         return;
     }
-    if (!begun->old_recorded && !begun->new_recorded) return;
     /* A moved block that is not recorded (paused, or not chosen): to the trace it was freed. */
-    bool failed = block == NULL && !(size == 0 && errno == begun->errno_before);
-    if (sampled && failed && begun->old_recorded) slow_sampled_insert(sampled_key(old, false));
+    bool failed = block == NULL && !(size == 0 && errno == errno_before);
+    if (failed && (plan & OLD_RECORDED) && unlikely(selective() & RECORDER_SAMPLED))
+        slow_sampled_insert(sampled_key(old, false));
     struct unwind_registers from = frame_of_caller();
     struct lane *lane = recorder_enter();
     if (lane == NULL) return;
@@ -138,17 +161,42 @@ static inline __attribute__((always_inline)) void reallocation_end(const struct 
     recorder_leave(lane);
 }
 
+RECORDED void *realloc_recorded(void *old, size_t size, unsigned plan)
+{
+    int errno_before = errno;
+    if (old != NULL) record_freed(TRACE_REALLOC_BEGIN, old);
+    void *block = next_realloc(old, size);
+    reallocated(plan, TRACE_REALLOC, TRACE_ENTRY_REALLOC, old, size, block, errno_before);
+    return block;
+}
+
 EXPORT void *realloc(void *old, size_t size)
 {
     if (unlikely(bootstrap_owns(old))) return bootstrap_realloc(old, size);
-    struct reallocation begun = reallocation_begin(old, size);
-    void *block = next_realloc(old, size);
-    reallocation_end(&begun, TRACE_REALLOC, TRACE_ENTRY_REALLOC, old, size, block);
-    return block;
+    unsigned plan = reallocation_plan(old, size);
+    if (plan == 0) return next_realloc(old, size);
+    return realloc_recorded(old, size, plan);
 }
 
 /* In assembly: an alias in C must repeat every attribute that the C library's header has. */
 __asm__(".globl own_realloc\n\t.hidden own_realloc\n\t.set own_realloc, realloc");
+
+/* realloc, but for a product that overflowed: then there is no block to be had. */
+static inline void *array_realloc(void *old, size_t total, bool overflow)
+{
+    if (likely(!overflow)) return next_realloc(old, total);
+    errno = ENOMEM;
+    return NULL;
+}
+
+RECORDED void *reallocarray_recorded(void *old, size_t total, bool overflow, unsigned plan)
+{
+    int errno_before = errno;
+    if (old != NULL) record_freed(TRACE_REALLOC_BEGIN, old);
+    void *block = array_realloc(old, total, overflow);
+    reallocated(plan, TRACE_REALLOCARRAY, TRACE_ENTRY_REALLOCARRAY, old, total, block, errno_before);
+    return block;
+}
 
 /* glibc's reallocarray calls realloc through its PLT, that is, our hook: passed on as it is, the call would
  * be recorded twice. All allocators define it as realloc with a check for overflow (OpenBSD's definition), so
@@ -161,82 +209,94 @@ EXPORT void *reallocarray(void *old, size_t count, size_t size)
     /* The executable's own realloc must get its own blocks back: the C library's reallocarray leads there. */
     if (unlikely(recorder.preempted)) return next_reallocarray(old, count, size);
     if (unlikely(bootstrap_owns(old))) return bootstrap_realloc(old, total);
-    struct reallocation begun = reallocation_begin(old, total);
-    void *block = NULL;
-    if (unlikely(overflow))
-        errno = ENOMEM;
+    unsigned plan = reallocation_plan(old, total);
+    if (plan == 0) return array_realloc(old, total, overflow);
+    return reallocarray_recorded(old, total, overflow, plan);
+}
+
+RECORDED void free_recorded(void *block)
+{
+    record_freed(TRACE_FREE, block);
+    next_free(block);
+}
+
+static inline __attribute__((always_inline)) void free_any(void *block)
+{
+    if (unlikely(block == NULL || bootstrap_owns(block))) return;
+    if (free_passes(block, false))
+        next_free(block);
     else
-        block = next_realloc(old, total);
-    reallocation_end(&begun, TRACE_REALLOCARRAY, TRACE_ENTRY_REALLOCARRAY, old, total, block);
-    return block;
+        free_recorded(block);
 }
 
 EXPORT void free(void *block)
 {
-    if (unlikely(block == NULL)) return;
-    if (unlikely(bootstrap_owns(block))) return;
-    freed(TRACE_FREE, block);
-    next_free(block);
+    free_any(block);
 }
 
 EXPORT void free_sized(void *block, size_t size)
 {
-    if (unlikely(block == NULL || bootstrap_owns(block))) return;
-    freed(TRACE_FREE, block);
     (void)size;
-    next_free(block);
+    free_any(block);
 }
 
 EXPORT void free_aligned_sized(void *block, size_t alignment, size_t size)
 {
-    if (unlikely(block == NULL || bootstrap_owns(block))) return;
-    freed(TRACE_FREE, block);
     (void)alignment, (void)size;
-    next_free(block);
+    free_any(block);
 }
 
+/* The aligned ones are rare enough to do with one function each. */
 EXPORT int posix_memalign(void **block, size_t alignment, size_t size)
 {
+    bool unrecorded = passes(size);
     int error = next_posix_memalign(block, alignment, size);
-    allocated(TRACE_ALIGNED, TRACE_ENTRY_POSIX_MEMALIGN, alignment, size, error == 0 ? *block : NULL);
+    void *made = error == 0 ? *block : NULL;
+    if (!unrecorded) allocated(TRACE_ALIGNED, TRACE_ENTRY_POSIX_MEMALIGN, alignment, size, made);
     return error;
 }
 
 EXPORT void *aligned_alloc(size_t alignment, size_t size)
 {
+    bool unrecorded = passes(size);
     void *block = next_aligned_alloc(alignment, size);
-    allocated(TRACE_ALIGNED, TRACE_ENTRY_ALIGNED_ALLOC, alignment, size, block);
+    if (!unrecorded) allocated(TRACE_ALIGNED, TRACE_ENTRY_ALIGNED_ALLOC, alignment, size, block);
     return block;
 }
 
 EXPORT void *memalign(size_t alignment, size_t size)
 {
+    bool unrecorded = passes(size);
     void *block = next_memalign(alignment, size);
-    allocated(TRACE_ALIGNED, TRACE_ENTRY_MEMALIGN, alignment, size, block);
+    if (!unrecorded) allocated(TRACE_ALIGNED, TRACE_ENTRY_MEMALIGN, alignment, size, block);
     return block;
 }
 
 EXPORT void *valloc(size_t size)
 {
+    bool unrecorded = passes(size);
     void *block = next_valloc(size);
-    allocated(TRACE_ALIGNED, TRACE_ENTRY_VALLOC, recorder_page_size, size, block);
+    if (!unrecorded) allocated(TRACE_ALIGNED, TRACE_ENTRY_VALLOC, recorder_page_size, size, block);
     return block;
 }
 
 EXPORT void *pvalloc(size_t size)
 {
+    bool unrecorded = passes(size);
     void *block = next_pvalloc(size);
-    allocated(TRACE_ALIGNED, TRACE_ENTRY_PVALLOC, recorder_page_size, size, block);
+    if (!unrecorded) allocated(TRACE_ALIGNED, TRACE_ENTRY_PVALLOC, recorder_page_size, size, block);
     return block;
 }
 
 /* What memtrace.h calls when the program is recorded: blocks of the program's own pools. */
 EXPORT void memtrace_recorder_allocated(void *block, size_t size)
 {
-    if (block != NULL) allocated(TRACE_MALLOC | TRACE_POOL, TRACE_ENTRY_MALLOC, 0, size, block);
+    if (block == NULL || passes(size)) return;
+    allocated(TRACE_MALLOC | TRACE_POOL, TRACE_ENTRY_MALLOC, 0, size, block);
 }
 
 EXPORT void memtrace_recorder_freed(void *block)
 {
-    if (block != NULL) freed(TRACE_FREE | TRACE_POOL, block);
+    if (block == NULL || free_passes(block, true)) return;
+    record_freed(TRACE_FREE | TRACE_POOL, block);
 }

@@ -24,15 +24,25 @@
 /* Bytes to the end of the calling thread's draw; 0: it has made none yet. */
 extern __thread uint64_t sample_countdown __attribute__((tls_model("initial-exec")));
 
+/* The usual case of sample_chosen: true if an allocation of SIZE bytes is counted down and not to be
+ * recorded. False: sample_reached says. */
+static inline bool sample_passes(size_t size)
+{
+    uint64_t bytes = size + (size == 0), left = sample_countdown;
+    if (__builtin_expect(bytes >= left, 0)) return false;
+    sample_countdown = left - bytes;
+    return true;
+}
+
+static inline bool sample_reached(size_t size)
+{
+    return slow_sample_chosen(size + (size == 0));
+}
+
 /* Whether an allocation of SIZE bytes is to be recorded. Each is asked about once. */
 static inline bool sample_chosen(size_t size)
 {
-    uint64_t bytes = size + (size == 0), left = sample_countdown;
-    if (__builtin_expect(bytes < left, 1)) {
-        sample_countdown = left - bytes;
-        return false;
-    }
-    return slow_sample_chosen(bytes);
+    return !sample_passes(size) && sample_reached(size);
 }
 
 /* --- Frees: the set of recorded live blocks --------------------------------------------------------- */
@@ -45,8 +55,9 @@ static inline bool sample_chosen(size_t size)
  *
  * When the last level has no place either, all frees are recorded from then on: readers of a sampled trace
  * ignore those of blocks that they do not know. */
-#define SAMPLED_LEVELS 3u
-#define SAMPLED_PLACES 7u
+#define SAMPLED_LEVELS     3u
+#define SAMPLED_PLACES     7u
+#define SAMPLED_FIRST_BITS 9u
 struct sampled_level {
     _Atomic uint64_t *words;  /* 1 << bits */
     _Atomic uint64_t *places; /* keys, 8 a bucket of which 7 are used; 0: empty */
@@ -89,7 +100,8 @@ static inline bool sampled_take(uint64_t key)
     uint64_t hash = sampled_hash(key);
     const struct sampled_level *first = &sampled_blocks.levels[0];
     if (__builtin_expect(!atomic_load_explicit(&sampled_blocks.all_frees, memory_order_relaxed), 1)) {
-        uint64_t word = atomic_load_explicit(&first->words[hash >> (64 - first->bits)], memory_order_relaxed);
+        uint64_t word =
+            atomic_load_explicit(&first->words[hash >> (64 - SAMPLED_FIRST_BITS)], memory_order_relaxed);
         if (__builtin_expect(!sampled_word_has(word, sampled_tag(hash)) && word >> 56 == 0, 1)) return false;
     }
     return slow_sampled_take(key);

@@ -12,7 +12,7 @@
 #define PLACE_LEAVING 1u
 
 /* 3,584, 28,672 and 229,376 places in 2.6 MiB, of which only what is used becomes resident. */
-static const unsigned level_bits[SAMPLED_LEVELS] = {9, 12, 15};
+static const unsigned level_bits[SAMPLED_LEVELS] = {SAMPLED_FIRST_BITS, 12, 15};
 
 struct sampled_blocks sampled_blocks;
 
