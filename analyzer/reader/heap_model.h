@@ -11,7 +11,7 @@
 #define HEAP_CLASSES 256
 #define HEAP_ENDS    16  /* where blocks that came from fresh memory ended */
 #define HEAP_FREED   8   /* addresses freed last */
-#define HEAP_STEPS   200 /* how deep a class's free list is searched */
+#define HEAP_STEPS   64 /* how deep a class's free list is searched */
 
 /* Choices of an allocation: the top of its class's free list, one of the ends, one of the addresses freed
  * last, deeper in the list, none of them. */

@@ -9,7 +9,6 @@
 #include <string.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
-#include <sys/syscall.h>
 #include <sys/vfs.h>
 #include <time.h>
 #include <unistd.h>
@@ -22,13 +21,13 @@
 #include "watch/compact_writer.h"
 #include "watch/trim.h"
 
-#define LEVEL        6
-#define LOOK_NS      50000000u   /* between two looks at the traces */
-#define DEAD_NS      1000000000u /* between two questions whether a trace's process is gone */
-#define PUNCH_BYTES  (32u << 20) /* so much is given back at once: before it the disk has to be waited for */
-#define PUNCH_LEAST  (1u << 20)
-#define NICENESS     5
-#define ENDING_TRIES 20 /* x 10 ms: the kernel closes a dead process's mappings a little later */
+#define LEVEL           6
+#define LOOK_NS         50000000u   /* between two looks at the traces */
+#define DEAD_NS         1000000000u /* between two questions whether a trace's process is gone */
+#define PUNCH_BYTES     (32u << 20) /* so much is given back at once: before it the disk has to be waited for */
+#define PUNCH_LEAST     (1u << 20)
+#define BLOCKS_IN_BOUND 32u
+#define ENDING_TRIES    20 /* x 10 ms: the kernel closes a dead process's mappings a little later */
 
 enum live_state {
     LIVE_WATCHED, /* its process may run */
@@ -58,6 +57,7 @@ struct live_trace {
 struct compact_live {
     pthread_t thread;
     bool started;
+    bool idle;             /* nothing is compressed at all */
     pthread_mutex_t mutex; /* of `ending` alone: everything else is the thread's until it has been joined */
     pthread_cond_t wake;
     bool ending;
@@ -69,6 +69,7 @@ struct compact_live {
     size_t lines; /* of the status seen */
     uint64_t bound_bytes, used_bytes;
     bool stopped, no_holes;
+    bool was_stopped; /* a process wanted to go on recording */
     char *trouble;
     struct raw_chunks found;
     uint8_t *chunk; /* the bytes of one */
@@ -125,8 +126,12 @@ static bool trace_begin_compact(struct compact_live *live, struct live_trace *tr
     if (fd < 0) return false;
     trace->writer.fd = fd;
     if (raw_read(trace->raw, front, sizeof front, 0) &&
-        compact_writer_begin(&trace->writer, fd, LEVEL, header->run_id, front))
+        compact_writer_begin(&trace->writer, fd, LEVEL, header->run_id, front)) {
+        /* Where the bound is tight it has to be looked after more often than a large block takes. */
+        if (live->bound_bytes / BLOCKS_IN_BOUND < trace->writer.block_bytes && live->bound_bytes != 0)
+            trace->writer.block_bytes = live->bound_bytes / BLOCKS_IN_BOUND;
         return true;
+    }
     trouble(live, trace, "its compact form cannot be written", trace->writer.error);
     trace->writer.fd = fd;
     return false;
@@ -215,30 +220,41 @@ static uint64_t punch_bytes(const struct compact_live *live)
     return bytes > PUNCH_BYTES ? PUNCH_BYTES : bytes < PUNCH_LEAST ? PUNCH_LEAST : bytes;
 }
 
-/* Compress what is ready of TRACE, a block at a time: the bound is to be looked after in between, and *MORE
- * says that there is more. False: it is left as it is from now on. */
-static bool trace_look(struct compact_live *live, struct live_trace *trace, bool *more)
+static void choose_bound(struct compact_live *live, int fd)
 {
-    struct trace_header header;
-    size_t blocks = 0;
-    if (!trace_begin(trace, &header)) return trace->state == LIVE_WATCHED;
+    struct statfs system;
+    if (live->bound_bytes != 0 || fstatfs(fd, &system) != 0) return;
+    uint64_t free_bytes = (uint64_t)system.f_bavail * (uint64_t)system.f_bsize;
+    live->bound_bytes = system.f_type == TMPFS_MAGIC ? free_bytes / 16 : free_bytes / 2;
+}
+
+/* Find TRACE's chunks, into live->found, and what its raw form takes on the disk, chunks at hand counted
+ * whole. False: it cannot be seen, now or ever. */
+static bool trace_measure(struct compact_live *live, struct live_trace *trace, struct trace_header *header)
+{
+    if (!trace_begin(trace, header)) return false;
+    choose_bound(live, trace->raw);
     if (live->stopped && !trace->stopped) trace->stopped = raw_stop(trace->raw);
-    raw_chunks_find(&live->found, trace->raw, &header);
+    raw_chunks_find(&live->found, trace->raw, header);
     trace->raw_bytes = TRACE_HEADER_BYTES;
+    for (size_t i = 0; i < live->found.count; i++)
+        trace->raw_bytes += live->found.chunks[i].bytes;
+    return true;
+}
+
+/* Compress what is ready of TRACE, which was measured, a block at a time: the bound is to be looked after in
+ * between, and *MORE says that there is more. False: it is left as it is from now on. */
+static bool trace_compress(struct compact_live *live, struct live_trace *trace,
+                           const struct trace_header *header, bool *more)
+{
     for (size_t i = 0; i < live->found.count; i++) {
         const struct raw_chunk *chunk = &live->found.chunks[i];
-        trace->raw_bytes += chunk->bytes;
         if (!chunk->ready || is_compressed(trace, chunk->offset)) continue;
-        if (blocks > 0) {
-            *more = true;
-            continue;
-        }
-        if (!trace_begin_compact(live, trace, &header) || !trace_add(live, trace, chunk)) return false;
-        if (trace->added_count == 0) blocks++;
-        if (trace->punchable_bytes < punch_bytes(live)) continue;
-        uint64_t bytes = trace->punchable_bytes;
-        trace_punch(live, trace);
-        trace->raw_bytes -= bytes - trace->punchable_bytes;
+        if (!trace_begin_compact(live, trace, header) || !trace_add(live, trace, chunk)) return false;
+        if (trace->added_count > 0) continue; /* the block is not full yet */
+        *more = true;
+        if (trace->punchable_bytes >= punch_bytes(live)) trace_punch(live, trace);
+        return true;
     }
     return true;
 }
@@ -288,6 +304,7 @@ static void trace_finish(struct compact_live *live, struct live_trace *trace)
         trace_leave(trace, LIVE_LEFT);
         return;
     }
+    live->was_stopped |= trace->stopped && header.stop_reason == TRACE_STOP_LIMIT;
     bool good = trace_open(trace->path, &opened) == 0;
     if (good) {
         good = trace_complete(trace, opened);
@@ -305,14 +322,6 @@ static bool trace_is_dead(struct live_trace *trace)
 }
 
 /* --- All of them ---------------------------------------------------------------------------------- */
-
-static void choose_bound(struct compact_live *live, int fd)
-{
-    struct statfs system;
-    if (live->bound_bytes != 0 || fstatfs(fd, &system) != 0) return;
-    uint64_t free_bytes = (uint64_t)system.f_bavail * (uint64_t)system.f_bsize;
-    live->bound_bytes = system.f_type == TMPFS_MAGIC ? free_bytes / 16 : free_bytes / 2;
-}
 
 static void new_traces(struct compact_live *live)
 {
@@ -385,8 +394,11 @@ static bool look(struct compact_live *live)
     for (size_t i = 0; i < live->count; i++) {
         struct live_trace *trace = &live->traces[i];
         if (trace->state != LIVE_WATCHED) continue;
-        if (!trace_look(live, trace, &more)) trace_leave(trace, LIVE_LEFT);
-        if (trace->raw >= 0) choose_bound(live, trace->raw);
+        struct trace_header header;
+        if (!trace_measure(live, trace, &header)) continue;
+        keep_bound(live);
+        if (trace->state == LIVE_WATCHED && !trace_compress(live, trace, &header, &more))
+            trace_leave(trace, LIVE_LEFT);
         if (trace->state != LIVE_WATCHED || trace->pid == live->program || now - trace->asked_ns < DEAD_NS)
             continue;
         bool first = trace->asked_ns == 0; /* just begun: not asked yet */
@@ -395,7 +407,6 @@ static bool look(struct compact_live *live)
         trim_if_dead(trace->path);
         trace_finish(live, trace);
     }
-    keep_bound(live);
     return more;
 }
 
@@ -415,8 +426,6 @@ static bool wait_until(struct compact_live *live, uint64_t deadline_ns)
 static void *live_thread(void *data)
 {
     struct compact_live *live = data;
-    /* The program comes first; of this thread alone (Linux: a thread's number is a process's here). */
-    setpriority(PRIO_PROCESS, (id_t)syscall(SYS_gettid), NICENESS);
     uint64_t pause;
     do {
         pause = look(live) ? 0 : LOOK_NS;
@@ -425,6 +434,15 @@ static void *live_thread(void *data)
 }
 
 /* --- The doors ----------------------------------------------------------------------------------- */
+
+/* Out of memory we would end, and the program's status with us. Where memory is not limited the kernel
+ * gives what is asked for. */
+static bool memory_is_limited(void)
+{
+    struct rlimit space, data;
+    return getrlimit(RLIMIT_AS, &space) != 0 || getrlimit(RLIMIT_DATA, &data) != 0 ||
+           space.rlim_cur != RLIM_INFINITY || data.rlim_cur != RLIM_INFINITY;
+}
 
 struct compact_live *compact_live_begin(const struct status *status, uint64_t disk_bytes, int64_t program)
 {
@@ -440,8 +458,10 @@ struct compact_live *compact_live_begin(const struct status *status, uint64_t di
         files.rlim_cur = files.rlim_max;
         setrlimit(RLIMIT_NOFILE, &files);
     }
-    live->started =
-        live->status.descriptor >= 0 && pthread_create(&live->thread, NULL, live_thread, live) == 0;
+    live->idle = memory_is_limited();
+    if (live->idle) live->trouble = memory_format("memory is limited, by ulimit -v or -d");
+    live->started = !live->idle && live->status.descriptor >= 0 &&
+                    pthread_create(&live->thread, NULL, live_thread, live) == 0;
     return live;
 }
 
@@ -482,12 +502,13 @@ void compact_live_finish(struct compact_live *live, struct compact_live_result *
 {
     *result = (struct compact_live_result){.bound_bytes = live->bound_bytes};
     char *in_two = NULL;
-    new_traces(live);
+    if (!live->idle) new_traces(live);
     for (size_t i = 0; i < live->count; i++) {
         struct live_trace *trace = &live->traces[i];
         struct trace_header header;
         bool compact = trace->writer.fd >= 0;
         if (trace->state == LIVE_WATCHED && trace_begin(trace, &header)) {
+            live->was_stopped |= trace->stopped && header.stop_reason == TRACE_STOP_LIMIT;
             if (may_finish(live, trace))
                 trace_finish(live, trace);
             else if (compact)
@@ -503,7 +524,7 @@ void compact_live_finish(struct compact_live *live, struct compact_live_result *
         free(trace->added);
         free(trace->punchable);
     }
-    result->stopped = live->stopped;
+    result->stopped = live->was_stopped;
     result->no_holes = live->no_holes;
     result->trouble = live->trouble;
     result->in_two = in_two;

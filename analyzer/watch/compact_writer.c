@@ -112,7 +112,8 @@ bool compact_writer_begin(struct compact_writer *writer, int fd, int level, cons
 {
     struct compact_header header = {
         .byte_order = TRACE_BYTE_ORDER, .version = COMPACT_VERSION, .header_bytes = COMPACT_HEADER_BYTES};
-    *writer = (struct compact_writer){.fd = fd, .level = level, .codec = block_codec_new()};
+    *writer = (struct compact_writer){
+        .fd = fd, .level = level, .block_bytes = BLOCK_BYTES, .codec = block_codec_new()};
     struct trace_header raw;
     memcpy(&raw, front, sizeof raw);
     writer->trace_version = raw.version;
@@ -157,7 +158,7 @@ bool compact_writer_add(struct compact_writer *writer, const uint8_t *bytes, uin
 {
     if (writer->error != 0) return false;
     struct compact_entry entry = examine(bytes, size, writer->trace_version > TRACE_OLDEST_VERSION);
-    if (writer->entry_count > 0 && writer->content_bytes + entry.stored_bytes > 2 * BLOCK_BYTES &&
+    if (writer->entry_count > 0 && writer->content_bytes + entry.stored_bytes > 2 * writer->block_bytes &&
         !compact_writer_flush(writer))
         return false;
     if (entry.stored_bytes > COMPACT_CONTENT_LIMIT) return give_up(writer, EFBIG); /* no recorder made it */
@@ -173,7 +174,7 @@ bool compact_writer_add(struct compact_writer *writer, const uint8_t *bytes, uin
 
 bool compact_writer_full(const struct compact_writer *writer)
 {
-    return writer->content_bytes >= BLOCK_BYTES || writer->entry_count >= BLOCK_ENTRIES;
+    return writer->content_bytes >= writer->block_bytes || writer->entry_count >= BLOCK_ENTRIES;
 }
 
 bool compact_writer_flush(struct compact_writer *writer)

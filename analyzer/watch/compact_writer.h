@@ -13,8 +13,10 @@ struct compact_writer {
     int fd;      /* borrowed; written to from where it stands */
     uint64_t at; /* bytes written */
     int level;
-    bool cut;  /* to be set before the end: the raw file is shorter than what was claimed in it */
-    int error; /* errno of what failed; 0: nothing did */
+    size_t block_bytes; /* a block is full when it has so much content; set by compact_writer_begin, may be
+                           lowered */
+    bool cut;           /* to be set before the end: the raw file is shorter than what was claimed in it */
+    int error;          /* errno of what failed; 0: nothing did */
     /* private */
     struct block_codec *codec;
     uint32_t trace_version;
