@@ -9,8 +9,8 @@
 #include <stdint.h>
 
 #define HEAP_CLASSES 256
-#define HEAP_ENDS    16  /* where blocks that came from fresh memory ended */
-#define HEAP_FREED   8   /* addresses freed last */
+#define HEAP_ENDS    16 /* where blocks that came from fresh memory ended */
+#define HEAP_FREED   8  /* addresses freed last */
 #define HEAP_STEPS   64 /* how deep a class's free list is searched */
 
 /* Choices of an allocation: the top of its class's free list, one of the ends, one of the addresses freed
