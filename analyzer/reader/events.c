@@ -13,7 +13,7 @@ struct address_cache {
 
 struct usable_slot {
     bool filled;
-    uint64_t requested, usable;
+    uint64_t class, usable;
 };
 
 /* Tokens are unique over all decoders: a stream may be decoded again, by another one. */
@@ -247,13 +247,19 @@ static void event_take_stack(struct decoder *d, struct cursor *c, const struct r
 
 static void event_take_usable(struct decoder *d, const struct record *r, struct event *e)
 {
-    struct usable_slot *slot = &d->usable[trace_cache_slot(r->size, 0, TRACE_USABLE_CACHE_BITS)];
+    /* Version 1 has no references, and each size is a class of its own. */
+    uint64_t class = d->references
+                         ? (r->size + (1u << TRACE_USABLE_CLASS_SHIFT) - 1) >> TRACE_USABLE_CLASS_SHIFT
+                         : r->size;
+    struct usable_slot *slot =
+        &d->usable[d->references ? class % USABLE_SLOTS
+                                 : trace_cache_slot(class, 0, TRACE_USABLE_CACHE_BITS)];
 
     if (r->flags & TRACE_USABLE) {
         uint64_t difference = (uint64_t)trace_unzigzag(r->usable_difference);
-        *slot = (struct usable_slot){.filled = true, .requested = r->size, .usable = r->size + difference};
+        *slot = (struct usable_slot){.filled = true, .class = class, .usable = r->size + difference};
     }
-    e->usable_known = slot->filled && slot->requested == r->size;
+    e->usable_known = slot->filled && slot->class == class;
     e->usable = e->usable_known ? slot->usable : 0;
 }
 

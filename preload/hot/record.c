@@ -41,17 +41,20 @@ static inline uint8_t *encode_return(struct lane *lane, uint8_t *at, uint64_t ad
 }
 
 /* Whether a look at the usable size of BLOCK would teach the reader anything, and what. The allocator is
- * asked at each size's first 16 events and then 1 in 64. */
+ * asked at the first 16 events of each class of sizes and then at 1 in 64: to answer it reads the block
+ * behind this one, which is seldom in the cache. */
 static inline bool usable_size_is_news(struct lane *lane, size_t size, void *block, int64_t *slack)
 {
-    struct usable_slot *slot = &lane->usable[trace_cache_slot(size, 0, TRACE_USABLE_CACHE_BITS)];
-    bool same_size = slot->filled && slot->size == size;
-    if (same_size && ++slot->events > 16 && (slot->events & 63) != 0) return false;
-    int64_t found = (int64_t)(next_malloc_usable_size(block) - size);
-    if (same_size && found == slot->slack) return false;
-    if (found < 0 || found > UINT32_MAX) return false; /* an allocator's oddity: say nothing */
-    *slot = (struct usable_slot){.size = size, .slack = (uint32_t)found, .filled = 1};
-    *slack = found;
+    uint64_t class = (size + (1u << TRACE_USABLE_CLASS_SHIFT) - 1) >> TRACE_USABLE_CLASS_SHIFT;
+    struct usable_slot *slot = &lane->usable[class % (1u << TRACE_USABLE_CACHE_BITS)];
+    bool known = slot->class == class && slot->usable >= size && slot->usable != 0;
+    if (likely(known) && ++slot->events > 16 && (slot->events & 63) != 0) return false;
+    uint64_t found = next_malloc_usable_size(block);
+    if (known && found == slot->usable) return false;
+    if (found < size || found > UINT32_MAX || found == 0)
+        return false; /* an allocator's oddity: say nothing */
+    *slot = (struct usable_slot){.class = class, .usable = (uint32_t)found};
+    *slack = (int64_t)(found - size);
     return true;
 }
 

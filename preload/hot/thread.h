@@ -21,12 +21,11 @@
 #define likely(condition)   __builtin_expect(!!(condition), 1)
 #define unlikely(condition) __builtin_expect(!!(condition), 0)
 
-/* What is known of the usable size of one requested size (docs/trace-format.md, "Usable size"). */
+/* What is known of the usable size of one class of sizes (docs/trace-format.md, "Usable size"). */
 struct usable_slot {
-    uint64_t size;
-    uint32_t slack;  /* usable - requested, bytes; larger ones are not kept */
-    uint16_t events; /* since the slot was filled: the first 16 are checked, then 1 in 64 */
-    uint8_t filled;
+    uint64_t class;
+    uint32_t usable; /* bytes; larger ones are not kept. 0: nothing is known */
+    uint32_t events; /* since the slot was filled: the first 16 are checked, then 1 in 64 */
 };
 
 struct lane {

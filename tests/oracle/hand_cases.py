@@ -141,6 +141,16 @@ class StacksOfVersion2(Case):
         self.dumps_version_2(self.FIRST + "21 02 0d 02", TWO_FRAMES_LINE)
         self.dumps_version_2(self.FIRST + "21 02 0d 80 01", TWO_FRAMES_LINE)  # 64
 
+    def test_usable_sizes_go_by_class(self):
+        # 17 to 24 are one class, 3; usable 24 of 17: +7, zigzag 14 = 0e. 25 is of class 4. 2065 is of class 259, which
+        # has the slot of 3: usable 2072, +7, of 2065 = 91 10. Blocks: escaped address 0, then code 00.
+        self.dumps_version_2(
+            "41 11 40 00 00 00 00 00 00 00 00 0e  01 18 00  01 19 00  41 91 10 00 0e  01 12 00",
+            "0 1 malloc size=17 usable=24 address=0x0 stack=-", "0 1 malloc size=24 usable=24 address=0x0 stack=-",
+            "0 1 malloc size=25 address=0x0 stack=-", "0 1 malloc size=2065 usable=2072 address=0x0 stack=-",
+            "0 1 malloc size=18 address=0x0 stack=-",
+        )  # fmt: skip
+
     def test_thread_start_forgets(self):
         # thread_start of 7 bytes: serial 2, tid 9, ticks 1000 = e8 07, stack 0 to 0, pointer 0: 7 bytes.
         self.dumps_version_2(self.FIRST + "0f 01 07 02 09 e8 07 00 00 00  21 02 c0 04 00", TWO_FRAMES_LINE,

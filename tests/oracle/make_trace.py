@@ -228,14 +228,17 @@ class Stream:
 
     def usable_size(self, size):
         """Flag and field of a usable size, and how the dump shows what is then known of it."""
-        slot = (size * GOLDEN & MASK) >> 56
+        size_class, slot = size, (size * GOLDEN & MASK) >> 56
+        if self.world.version > 1:
+            size_class = (size + 7 & MASK) >> 3
+            slot = size_class & 255
         flag, field = 0, b""
         if self.random.random() < (0.05 if slot in self.usable else 0.8):
             usable = max(size + self.random.choice((0, 8, 15, 24, 4096, -1, -3)), 0)
             flag, field = USABLE, leb(zigzag(usable - size))
-            self.usable[slot] = (size, usable)
+            self.usable[slot] = (size_class, usable)
         known = self.usable.get(slot)
-        return flag, field, f" usable={known[1]}" if known and known[0] == size else ""
+        return flag, field, f" usable={known[1]}" if known and known[0] == size_class else ""
 
     def stack(self, thread):
         """Flag, field and text of THREAD's stack as the depth limit shows it."""

@@ -389,14 +389,14 @@ def describe_extension(kind, payload):
 def chunk_events(buffer, base, thread, time, open_begins, outside, with_text, references):
     """Decode the records of one chunk. BUFFER: its bytes up to their latest end; BASE: its offset.
 
-    OPEN_BEGINS: the stream's open realloc_begins, innermost last; changed. REFERENCES: stacks may be references to
-    earlier ones, from version 2 on. Ends silently where the records
+    OPEN_BEGINS: the stream's open realloc_begins, innermost last; changed. REFERENCES: version 2, where stacks may be references to
+    earlier ones and usable sizes go by class. Ends silently where the records
     end or the first does not decode. One long function on local variables: a call per field would double
     the time of a dump.
     """
     at = CHUNK_HEADER_BYTES
     previous, slots, stack, stack_text = 0, [0] * 64, StackDecoder(references), "-"
-    usable_requests, usable_sizes = [-1] * 256, [0] * 256
+    usable_classes, usable_sizes = [-1] * 256, [0] * 256
     try:
         while True:
             place = at
@@ -419,7 +419,7 @@ def chunk_events(buffer, base, thread, time, open_begins, outside, with_text, re
                     if not outside:
                         thread = detail
                     previous, slots, stack, stack_text = 0, [0] * 64, StackDecoder(references), "-"
-                    usable_requests = [-1] * 256
+                    usable_classes = [-1] * 256
                     open_begins.clear()
                 run_place = detail if kind == LANE_ENTRY else NO_PLACE if kind == THREAD_START else None
                 yield time, base + place, thread, EXTENSION, None, run_place, text
@@ -482,12 +482,16 @@ def chunk_events(buffer, base, thread, time, open_begins, outside, with_text, re
 
             known = ""
             if operation not in (REALLOC_END, FAILED):
-                slot = (size * GOLDEN & MASK) >> 56
+                if references:
+                    size_class = (size + 7 & MASK) >> 3
+                    slot = size_class & 255
+                else:
+                    size_class, slot = size, (size * GOLDEN & MASK) >> 56
                 if first & USABLE:
                     delta, at = read_leb(buffer, at)
-                    usable_requests[slot] = size
+                    usable_classes[slot] = size_class
                     usable_sizes[slot] = (size + unzigzag(delta)) & MASK
-                if with_text and usable_requests[slot] == size:
+                if with_text and usable_classes[slot] == size_class:
                     known = f" usable={usable_sizes[slot]}"
             if first & STACK:
                 at = stack.read(buffer, at)

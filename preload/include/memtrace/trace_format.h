@@ -237,11 +237,12 @@ enum trace_mark_kind {
 };
 
 /* --- Address codes: caches that writer and reader keep alike, empty at every reset ---------------- */
-#define TRACE_BLOCK_CACHE_BITS  6 /* block addresses: 64 slots, hashed by address >> 4 */
-#define TRACE_BLOCK_CACHE_SHIFT 4
-#define TRACE_FRAME_CACHE_BITS  7 /* return addresses: 128 slots, hashed by address */
-#define TRACE_FRAME_CACHE_SHIFT 0
-#define TRACE_USABLE_CACHE_BITS 8 /* requested size -> usable size: 256 slots */
+#define TRACE_BLOCK_CACHE_BITS   6 /* block addresses: 64 slots, hashed by address >> 4 */
+#define TRACE_BLOCK_CACHE_SHIFT  4
+#define TRACE_FRAME_CACHE_BITS   7 /* return addresses: 128 slots, hashed by address */
+#define TRACE_FRAME_CACHE_SHIFT  0
+#define TRACE_USABLE_CACHE_BITS  8 /* class of requested sizes -> usable size: 256 slots */
+#define TRACE_USABLE_CLASS_SHIFT 3 /* sizes of one class: (size + 7) >> 3; in version 1 each its own */
 
 /* Stacks: how the first LEB128 of one is read, from version 2 on. Without TRACE_DELTA its other bits are the
  * number of a remembered stack. */
