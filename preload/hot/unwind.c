@@ -129,11 +129,23 @@ static inline __attribute__((always_inline)) bool step_fast(uint64_t rule, uint6
     return true;
 }
 
-/* Out of the loop that walks, whose registers it would spill. */
+/* The innermost frame of the previous stack, from NEXT outwards, that is outside of SP and from which on
+ * everything holds; NULL: none. Sought from the outermost one inwards, once a walk: asked at each frame that
+ * is met again, the answer would be mispredicted where stacks differ here and there. */
 static __attribute__((noinline)) const struct unwind_frame *
-first_changed_outside(const struct unwind_frame *stack, const struct unwind_frame *frame)
+innermost_that_holds(const struct unwind_thread *thread, const struct unwind_frame *next, uint64_t sp)
 {
-    return first_changed(stack, frame);
+    const struct unwind_frame *frame = unwind_previous(thread)->frames;
+    while (next >= frame && next->sp < sp)
+        next--;
+    if (next < frame) return NULL;
+    for (; next - frame >= 4; frame += 4)
+        if (caller_difference(frame + 1) | caller_difference(frame + 2) | caller_difference(frame + 3) |
+            caller_difference(frame + 4))
+            break;
+    while (frame < next && caller_difference(frame + 1) == 0)
+        frame++;
+    return frame;
 }
 
 /* Where a walk of THREAD from SP may read without asking. *OWN: it is on the thread's own stack. */
@@ -164,6 +176,7 @@ void unwind_stack(struct unwind_thread *thread, const struct unwind_registers *f
     uint64_t low = walk.window.low, span = walk.window.span;
 
     if (!own || generation != thread->generation) next = NULL;
+    if (next) next = innermost_that_holds(thread, next, sp);
     for (;;) {
         /* gcc would keep pairs of these in vector registers, for the sake of the slow path's stores: 1 ns a
          * frame. */
@@ -172,17 +185,12 @@ void unwind_stack(struct unwind_thread *thread, const struct unwind_registers *f
             end = UNWIND_DEPTH_LIMIT;
             break;
         }
-        /* Is this a frame of the previous stack, with all that is outside of it? Each is looked at once in a
-         * walk: what lies inside of SP or has changed does not come any more. */
+        /* Is this a frame of the previous stack? What lies inside of SP does not come any more. */
         while (next && next->sp < sp)
             next = next == stack ? NULL : next - 1;
         if (next && frame_equals(next, pc, sp, bp)) {
-            const struct unwind_frame *changed = first_changed_outside(stack, next);
-            if (changed == NULL) {
-                same = next;
-                break;
-            }
-            next = changed == stack ? NULL : changed - 1;
+            same = next;
+            break;
         }
         uint64_t rule = rule_find(&table, pc | generation);
         if (__builtin_expect(!rule, 0)) rule = rule_make(pc);
