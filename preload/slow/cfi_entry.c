@@ -4,17 +4,15 @@
 
 #include <stddef.h>
 
-#include "slow/stack_range.h"
+#include "slow/module_find.h"
 
 bool cfi_module_open(struct cfi_module *module, uint64_t map_start, uint64_t eh_frame_hdr)
 {
-    enum { HEADER_BYTES = 4096 };
     const Elf64_Ehdr *header = (const Elf64_Ehdr *)map_start;
-    if (!eh_frame_hdr || !memory_readable(map_start, HEADER_BYTES)) return false;
-    if (memcmp(header->e_ident, ELFMAG, SELFMAG) != 0 || header->e_phentsize != sizeof(Elf64_Phdr))
-        return false;
-    if (header->e_phoff > HEADER_BYTES || header->e_phoff % 8) return false;
-    if (header->e_phnum > (HEADER_BYTES - header->e_phoff) / sizeof(Elf64_Phdr)) return false;
+    if (!eh_frame_hdr || !module_header_at(map_start)) return false;
+    if (header->e_phentsize != sizeof(Elf64_Phdr)) return false;
+    if (header->e_phoff > MODULE_HEADER_BYTES || header->e_phoff % 8) return false;
+    if (header->e_phnum > (MODULE_HEADER_BYTES - header->e_phoff) / sizeof(Elf64_Phdr)) return false;
     module->segments = (const Elf64_Phdr *)(map_start + header->e_phoff);
     module->count = header->e_phnum;
     module->eh_frame_hdr = eh_frame_hdr;

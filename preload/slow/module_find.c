@@ -12,6 +12,7 @@
 #include <sys/syscall.h>
 
 #include "find_object.h"
+#include "hot/unwind_rule.h"
 #include "slow/stack_range.h"
 #include "syscall.h"
 
@@ -46,10 +47,19 @@ static bool own_table_find(uint64_t address, struct dl_find_object *found)
     return false;
 }
 
-static bool is_header(uint64_t address)
+/* Where headers were found, each with the generation of rules, in a place by its address. */
+#define KNOWN_HEADERS 64u
+static uint64_t known_headers[KNOWN_HEADERS];
+
+bool module_header_at(uint64_t start)
 {
-    return memory_readable(address, sizeof(Elf64_Ehdr)) &&
-           memcmp((const void *)address, ELFMAG, SELFMAG) == 0;
+    uint64_t key = start | rule_generation_now();
+    uint64_t *known = &known_headers[rule_hash(start, 58) % KNOWN_HEADERS];
+    if (__atomic_load_n(known, __ATOMIC_RELAXED) == key) return true;
+    if (start % MODULE_HEADER_BYTES != 0 || !memory_readable(start, MODULE_HEADER_BYTES)) return false;
+    if (memcmp((const void *)start, ELFMAG, SELFMAG) != 0) return false;
+    __atomic_store_n(known, key, __ATOMIC_RELAXED);
+    return true;
 }
 
 /* If the ELF image at START, loaded with BIAS, has a segment that begins where FOUND says: make FOUND speak
@@ -80,10 +90,10 @@ static bool widen_to(uint64_t start, uint64_t bias, struct dl_find_object *found
 static void find_whole(struct dl_find_object *found)
 {
     const struct link_map *map = found->dlfo_link_map;
-    if (is_header((uint64_t)found->dlfo_map_start)) return;
+    if (module_header_at((uint64_t)found->dlfo_map_start)) return;
     uint64_t bias = map ? map->l_addr : 0;
-    if (bias && is_header(bias) && widen_to(bias, bias, found)) return;
-    if (executable_start && is_header(executable_start)) widen_to(executable_start, bias, found);
+    if (bias && module_header_at(bias) && widen_to(bias, bias, found)) return;
+    if (executable_start && module_header_at(executable_start)) widen_to(executable_start, bias, found);
 }
 
 bool module_find(uint64_t address, struct dl_find_object *found)
