@@ -12,7 +12,10 @@
 
 #include "../../preload/slow/cfi_entry.c"
 #include "../../preload/slow/cfi_rule.c"
+#include "../../preload/slow/module_find.c"
 #include "../../preload/slow/stack_range.c"
+
+struct rule_cache rule_cache; /* all of one generation */
 
 static uint64_t map_start, load_bias, eh_frame_hdr;
 
