@@ -135,7 +135,8 @@ def describe_machine(options):
     system = first_line(["sh", "-c", ". /etc/os-release && echo \"$PRETTY_NAME\""])
     versions = [first_line(["heaptrack", "--version"]), first_line(["valgrind", "--version"]),
                 f"glibc {platform.libc_ver()[1]}"]
-    return (f"{datetime.date.today()}: {os.cpu_count()} processors ({model}), Linux {platform.release().split('-')[0]}, {system}, "
+    kernel = platform.release().split("-")[0]  # without its builder's suffix
+    return (f"{datetime.date.today()}: {os.cpu_count()} processors ({model}), Linux {kernel}, {system}, "
             f"{', '.join(version for version in versions if version)}; {options.rounds} rounds, scale {options.scale}.")
 
 
