@@ -257,6 +257,7 @@ def main():
     print("; ".join(f"{one['tool']} {one['wall_ratio']:.2f}x" for one in table if one["group"] == "mean"),
           "(geometric means of the programs' wall ratios)")
     bars.write_bars(bars.bars(*read_results(folder)[1:]), sys.stdout)
+    sys.stdout.flush()  # the next line is of the other stream
     say(f"written: {folder}/recorder*.csv, recorder_cost.png, recorder_bytes.png")
     return 0
 

@@ -250,7 +250,7 @@ subprocess.run(["/bin/ls", "/"])
 os.waitpid(os.posix_spawn("/bin/ls", ["ls", "/"], os.environ), 0)
 os.waitpid(os.spawnv(os.P_NOWAIT, "/bin/ls", ["ls", "/"]), 0)"""], "vfork or fork, or posix_spawn, in the jail", setup=JAIL,
      needs=("root", "ldd"), says="bin")
-case("rights", "unshare", ["unshare", "-m", "-p", "-f", "sh", "-c", "echo $$"], "namespaces of mounts and processes",
+case("rights", "unshare", ["unshare", "-m", "--propagation", "unchanged", "-p", "-f", "sh", "-c", "echo $$"], "namespaces of mounts and processes",
      needs=("root", "unshare"), says="^1$")
 case("rights", "setarch", ["setarch", "-R", "{programs}/hostile_limits", "work"], "addresses that are not random",
      needs=("setarch",), says="alive", blocks={777: 40000})
