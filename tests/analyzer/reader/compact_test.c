@@ -7,6 +7,7 @@
 #include <cmocka.h>
 #include <fcntl.h>
 #include <sys/resource.h>
+#include "quiet_stderr.h"
 #include "../trace_builder.h"
 #include "hot/address_cache.h"
 #include "reader/block_codec.h"
@@ -166,21 +167,6 @@ static int64_t read_all(const char *path)
         result_free(results[i]);
     trace_close(trace);
     return events;
-}
-
-static int quiet_begin(void)
-{
-    int kept = dup(STDERR_FILENO), null = open("/dev/null", O_WRONLY);
-
-    dup2(null, STDERR_FILENO);
-    close(null);
-    return kept;
-}
-
-static void quiet_end(int kept)
-{
-    dup2(kept, STDERR_FILENO);
-    close(kept);
 }
 
 struct file {

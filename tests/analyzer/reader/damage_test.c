@@ -7,6 +7,7 @@
 #include <cmocka.h>
 #include <fcntl.h>
 #include <sys/resource.h>
+#include "quiet_stderr.h"
 #include "../trace_builder.h"
 #include "reader/order.h"
 #include "reducers/analysis.h"
@@ -97,22 +98,6 @@ static int64_t read_all(const char *path)
         result_free(results[i]);
     trace_close(trace);
     return events;
-}
-
-/* Refusals are many here and say so on stderr. */
-static int quiet_begin(void)
-{
-    int kept = dup(STDERR_FILENO), null = open("/dev/null", O_WRONLY);
-
-    dup2(null, STDERR_FILENO);
-    close(null);
-    return kept;
-}
-
-static void quiet_end(int kept)
-{
-    dup2(kept, STDERR_FILENO);
-    close(kept);
 }
 
 enum { RECORDS = 31 };
